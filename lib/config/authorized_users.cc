@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/config/authorized_users.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "lib/base/files.h"
+#include "lib/base/text.h"
+
+namespace postern::config {
+
+namespace {
+
+constexpr int kNestingMax = 8;
+constexpr std::string_view kSeparators = ", \t\r\n";
+
+// What the list says about the user; nullopt: nothing.
+Result<std::optional<bool>> search(std::string_view user, std::string_view list, int depth) {
+  if (depth > kNestingMax) return fail("user lists are nested too deeply");
+  for (std::string_view item : text::words(list, kSeparators)) {
+    bool wanted = true;
+    while (item.starts_with('!')) {
+      wanted = !wanted;
+      item.remove_prefix(1);
+    }
+    if (item.starts_with('/')) {
+      const auto content = files::read(std::string(item));
+      if (!content) return std::unexpected(content.error());
+      std::string items;
+      for (const auto line : text::fields(*content, '\n')) {
+        if (!text::trim(line).starts_with('#')) items += std::string(line) + '\n';
+      }
+      const auto inner = search(user, items, depth + 1);
+      if (!inner) return inner;
+      if (*inner) return **inner == wanted;
+    } else if (item == user || item.starts_with("static:")) {
+      return wanted;
+    } else if (item.find(':') != std::string_view::npos) {
+      return fail("user list: lookup table " + std::string(item) + " is not supported here");
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string real_user_name() {
+  const passwd* pw = ::getpwuid(::getuid());
+  return pw != nullptr ? pw->pw_name : "unknown";
+}
+
+Result<bool> user_in_list(std::string_view user, std::string_view list) {
+  const auto found = search(user, list, 0);
+  if (!found) return std::unexpected(found.error());
+  return found->value_or(false);
+}
+
+Result<> authorize_user(const Config& config, std::string_view list_name, std::string_view action) {
+  const auto list = config.get(list_name);
+  if (!list) return std::unexpected(list.error());
+  const uid_t uid = ::getuid();
+  if (uid == 0) return {};
+  const auto user = real_user_name();
+  const auto owner = config.get("mail_owner");
+  if (owner && *owner == user) return {};
+  const auto allowed = user_in_list(user, *list);
+  if (!allowed) return std::unexpected(allowed.error());
+  if (*allowed) return {};
+  return fail("User " + user + "(" + std::to_string(uid) + ") is not allowed to " + std::string(action));
+}
+
+}  // namespace postern::config

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "smtp/trouble.h"
+
+#include <fmt/core.h>
+
+namespace postern::smtp_client {
+
+Trouble refused(const std::string& peer, const std::string& host, const smtp::ServerReply& reply,
+                std::string_view command) {
+  return {reply.status(), fmt::format("host {} said: {} (in reply to {})", peer, reply.text(), command), reply.text(),
+          host};
+}
+
+Trouble unfriendly(const std::string& peer, const std::string& host, const smtp::ServerReply& reply) {
+  return {reply.status(), fmt::format("host {} refused to talk to me: {}", peer, reply.text()), reply.text(), host,
+          true};
+}
+
+service::Outcome outcome_of(const Trouble& trouble, const std::string& relay) {
+  service::Outcome out;
+  out.relay = relay;
+  out.status = trouble.status;
+  out.text = trouble.text;
+  if (!trouble.reply.empty()) {
+    out.diag_type = "smtp";
+    out.diag_text = trouble.reply;
+    out.mta_type = "dns";
+    out.mta_name = trouble.host;
+  }
+  return out;
+}
+
+}  // namespace postern::smtp_client

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// STARTTLS (RFC 3207): the connection goes to tlsproxy, and plaintext comes back.
+#include "smtpd/commands.h"
+
+namespace postern::smtpd {
+
+namespace {
+
+// The hand-over outlasts the handshake's own limit, which tlsproxy watches.
+constexpr Duration kHandOverMargin{5000};
+
+void log_failure(const State& state, const tls::TlsReport& report) {
+  if (!report.failure.empty()) state.log.info("{}", tls::failure_line(report, tls::Role::server, state.client.label));
+  for (const auto& error : report.library_errors) state.log.warning("TLS library problem: {}", error);
+}
+
+void log_success(const State& state, const tls::TlsReport& report, int loglevel) {
+  if (loglevel < 1) return;
+  const std::string certificate = tls::certificate_line(report, tls::Role::server, state.client.label);
+  if (loglevel >= 2 && !certificate.empty()) state.log.info("{}", certificate);
+  state.log.info("{}", tls::connection_line(report, tls::Role::server, state.client.label));
+}
+
+}  // namespace
+
+async::Task<Result<service::TlsReservation>> Session::reserve_tls() {
+  const Duration limit = settings.p.smtpd_starttls_timeout;
+  tls::ServerSettings wanted = settings.tls;
+  co_return co_await services.tls.reserve(std::move(wanted), state.client.label, limit,
+                                          deadline_in(service::kTlsReservationLimit));
+}
+
+async::Task<bool> Session::start_tls(service::TlsReservation reservation) {
+  const Deadline deadline = deadline_in(settings.p.smtpd_starttls_timeout + kHandOverMargin);
+  Fd connection = channel.release();
+  Result<service::TlsSession> begun =
+      co_await services.tls.hand_over(std::move(reservation), std::move(connection), deadline);
+  if (!begun) {
+    state.log.warning("TLS with {}: {}", state.client.label, begun.error().text);
+    co_return false;
+  }
+  if (!begun->report.established || !begun->stream) {
+    log_failure(state, begun->report);
+    co_return false;
+  }
+  log_success(state, begun->report, settings.tls_loglevel);
+  channel.adopt(std::move(begun->stream));
+  state.tls = std::make_unique<tls::TlsReport>(std::move(begun->report));
+  forget_greeting();
+  if (!settings.tls.require_certificate || state.tls->trust_level() >= tls::Trust::trusted) co_return true;
+  const bool none = !state.tls->peer_certificate();
+  const std::string_view problem = none ? "No client certificate presented" : "Client certificate not trusted";
+  state.log.info("NOQUEUE: abort: TLS from {}: {}", state.client.label, problem);
+  channel.put({421, "4.7.1", fmt::format("{} Error: {}", settings.p.myhostname, problem)});
+  co_return false;
+}
+
+async::Task<Outcome> cmd_starttls(Session& s, std::string argument) {
+  if (!argument.empty()) co_return reject(501, "5.5.4", "Syntax: STARTTLS");
+  if (s.state.tls) co_return reject(554, "5.5.1", "Error: TLS already active");
+  const bool offered = s.settings.tls_level != tls::Level::none && (s.state.discarded & smtp::keyword::kStartTls) == 0;
+  if (!offered) co_return reject(502, "5.5.1", "Error: command not implemented");
+  const bool flood = co_await s.too_many(service::AnvilEvent::newtls,
+                                         s.settings.p.smtpd_client_new_tls_session_rate_limit, "New TLS session");
+  if (flood) {
+    s.state.log.warning("Refusing STARTTLS request from {} for service {}", s.state.client.label,
+                        s.settings.p.service_name);
+    co_return reject(454, "4.7.0", "Error: too many new TLS sessions from " + s.state.client.label);
+  }
+  Result<service::TlsReservation> reservation = co_await s.reserve_tls();
+  if (!reservation) {
+    s.state.log.warning("TLS is not available for {}: {}", s.state.client.label, reservation.error().text);
+    co_return reject(454, "4.7.0", "TLS not available due to local problem");
+  }
+  // Only now is the invitation certain to be kept; and after it nothing is read here any more.
+  const async::Io invited = co_await s.send({220, "2.0.0", "Ready to start TLS"});
+  if (invited != async::Io::ok) co_return s.lost(invited);
+  const async::Io sent = co_await s.channel.flush();
+  if (sent != async::Io::ok) co_return s.lost(sent);
+  const bool begun = co_await s.start_tls(std::move(*reservation));
+  if (begun) co_return Outcome{.silent = true};
+  // A refusal of the client's certificate waits to be sent: that is no lost connection.
+  if (s.channel.open()) co_return Outcome{.good = false, .ends = true, .silent = true};
+  co_return s.lost(async::Io::eof);
+}
+
+}  // namespace postern::smtpd

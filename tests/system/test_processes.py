@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kernel says about our processes: privileges, sockets, libraries, numbers."""
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+from harness.instance import CERTS
+from harness.peers import SmtpSink
+from postern import BUILD, DAEMONS, PACKAGE, SANITIZED, process_exe, process_sockets, process_status, unverified, world
+
+pytestmark = pytest.mark.skipif(PACKAGE is not None, reason="looks at how we are built")
+TLS_SERVER = {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": f"{CERTS}/mx.pem",
+              "smtpd_tls_key_file": f"{CERTS}/mx.key"}
+TLS_USERS = {"tlsproxy", "tlsmgr"}
+# Programs that keep root to become the recipient.
+KEEP_ROOT = {"local", "virtual"}
+
+
+def needed(path):
+    text = subprocess.run(["readelf", "-d", path], capture_output=True, text=True).stdout
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
+
+
+def test_only_tlsproxy_and_tlsmgr_link_the_tls_library():
+    users = set()
+    for folder in ("sbin", "libexec"):
+        for name in os.listdir(f"{BUILD}/{folder}"):
+            if any(lib.startswith(("libssl", "libcrypto")) for lib in needed(f"{BUILD}/{folder}/{name}")):
+                users.add(name)
+    assert users - {"posttls-finger"} == TLS_USERS
+
+
+@pytest.mark.root
+def test_the_tls_library_is_mapped_where_tls_is_done_only(make):
+    inst = make(TLS_SERVER)
+    inst.send("u1@virt.test", starttls=True)
+    inst.wait_mail("vmail/u1")
+    users = set()
+    for pid in inst.pids():
+        with open(f"/proc/{pid}/maps") as f:
+            if "/libssl" in (text := f.read()) or "/libcrypto" in text:
+                users.add(os.path.basename(process_exe(pid)))
+    assert users == TLS_USERS
+
+
+def test_set_gid_commands_load_little():
+    for name in ("postdrop", "postqueue", "postlog"):
+        libraries = {re.match(r"lib(.+?)(-[\d.]+)?\.so", lib)[1] for lib in needed(f"{BUILD}/sbin/{name}")
+                     if lib.startswith("lib")}
+        allowed = {"c", "m", "gcc_s", "stdc++", "fmt"} | ({"resolv"} if SANITIZED else set())   # the sanitizer's own
+        assert libraries <= allowed, f"{name}: {libraries}"
+
+
+@pytest.mark.root
+def test_tcp_socket_of_a_tls_session_is_open_in_tlsproxy_only(make):
+    inst = make(TLS_SERVER)
+    with inst.smtp() as client:
+        before = {pid: process_sockets(pid) for pid in inst.workers("smtpd")}
+        client.starttls(context=unverified())
+        client.ehlo()
+        listening = process_sockets(inst.master_pid())
+        assert any(sockets - listening for sockets in before.values()), "before STARTTLS the socket is in smtpd"
+        assert holders(inst) == {"tlsproxy"}
+
+
+def holders(inst):
+    """Programs that have a TCP connection open (listening sockets are master's, too)."""
+    listening = process_sockets(inst.master_pid())
+    return {os.path.basename(process_exe(pid)) for pid in inst.pids() if process_sockets(pid) - listening}
+
+
+@pytest.mark.root
+def test_tcp_socket_of_an_outgoing_tls_session_is_open_in_tlsproxy_only(make):
+    seen = []
+
+    def look(_):
+        seen.append(holders(inst))
+        return "250 2.1.0 ok"
+    sink = SmtpSink("192.0.2.10", cert="mx", script={"^MAIL": look})
+    sink.start()
+    inst = make({"smtp_tls_security_level": "encrypt", "relay_domains": "dest.test"})
+    try:
+        inst.send("x@dest.test")
+        inst.wait_log(r"status=sent")
+    finally:
+        sink.stop()
+    assert seen == [{"tlsproxy"}]
+
+
+def key_bytes(path):
+    """How the private key may stand in memory: the raw secret of an EC key in both byte orders, a line of its PEM."""
+    der = subprocess.run(["openssl", "ec", "-in", path, "-outform", "DER"], capture_output=True, check=True).stdout
+    at = der.index(b"\x04\x20") + 2
+    secret = der[at:at + 32]
+    with open(path, "rb") as f:
+        pem = f.read().splitlines()
+    return secret, secret[::-1], pem[1], pem[2]
+
+
+def memory_has(pid, needles):
+    with open(f"/proc/{pid}/maps") as f:
+        regions = [line.split() for line in f]
+    with open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for region in regions:
+            if not region[1].startswith("rw"):
+                continue
+            low, high = (int(x, 16) for x in region[0].split("-"))
+            if high - low > 64 << 20:
+                continue
+            try:
+                mem.seek(low)
+                data = mem.read(high - low)
+            except OSError:
+                continue
+            if any(n in data for n in needles):
+                return True
+    return False
+
+
+@pytest.mark.root
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps freed memory")
+def test_key_bytes_are_in_tlsproxy_only(make):
+    inst = make(TLS_SERVER)
+    needles = key_bytes(f"{CERTS}/mx.key")
+    inst.send("u1@virt.test", starttls=True)
+    inst.wait_mail("vmail/u1")
+    with inst.smtp(starttls=True) as client:
+        client.ehlo()
+        found = {os.path.basename(process_exe(pid)) for pid in inst.pids() if memory_has(pid, needles)}
+    assert found == {"tlsproxy"}
+
+
+def lines_of(master_cf):
+    """{service: (unprivileged, chroot)} of a master.cf without continuation lines."""
+    with open(master_cf) as f:
+        rows = [line.split() for line in f if line[0] not in "#\n"]
+    return {row[0]: (row[3] != "n", row[4] == "y") for row in rows if row[1] != "inet"}
+
+
+def service_of(pid):
+    """The master.cf line of a worker: its -n option, else its program's name."""
+    with open(f"/proc/{pid}/cmdline") as f:
+        words = f.read().split("\0")
+    return words[words.index("-n") + 1] if "-n" in words else os.path.basename(words[0])
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("chroot", ["n", "y"])
+def test_privileges_are_those_of_the_master_cf_line(make, chroot):
+    master = "".join(f"{name} unix {private} - {chroot} - {limit} {program}\n" for name, private, limit, program in (
+        ("cleanup", "n", "0", "cleanup"), ("rewrite", "-", "-", "trivial-rewrite"), ("bounce", "-", "0", "bounce"),
+        ("smtp", "-", "-", "smtp"), ("error", "-", "-", "error"), ("discard", "-", "-", "discard")))
+    inst = make({**TLS_SERVER, "transport_maps": "inline:{ {gone.test = discard:x} {bad.test = error:5.1.1 no} }",
+                 "relay_domains": "gone.test, bad.test", "smtpd_reject_unlisted_recipient": "no"}, master)
+    inst.send(["u1@virt.test", "a@gone.test", "a@bad.test"], starttls=True)
+    inst.wait_mail("vmail/u1")
+    inst.wait_idle()
+    lines = lines_of(f"{inst.config}/master.cf")
+    uid, gid = world.lookup("passwd", "postfix")[2:4]
+    seen = set()
+    for pid in inst.pids():
+        program = os.path.basename(process_exe(pid))
+        if program == "master" or pid == inst.master_pid():
+            continue
+        status = process_status(pid)
+        unprivileged, jailed = lines.get(service_of(pid), (True, False))
+        seen.add(program)
+        if unprivileged:
+            assert status["Uid"].split() == [uid] * 4, f"{program}: {status['Uid']}"
+            assert status["Gid"].split() == [gid] * 4, f"{program}: {status['Gid']}"
+            assert set(status["Groups"].split()) <= {gid}, f"{program}: {status['Groups']}"
+            assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0, program
+            assert status["NoNewPrivs"] == "1", program
+        else:
+            assert program in KEEP_ROOT, program
+        root = os.readlink(f"/proc/{pid}/root")
+        assert root == (inst.queue if jailed else "/"), f"{program}: {root}"
+    assert {"smtpd", "cleanup", "trivial-rewrite", "qmgr", "tlsproxy"} <= seen
+
+
+@pytest.mark.root
+def test_worker_that_dies_costs_its_own_sessions_only(make):
+    inst = make(master="127.0.0.1:2526 inet n - n - - smtpd\n")
+    inst.send("u1@virt.test")
+    inst.wait_mail("vmail/u1")
+    bystander = inst.smtp()
+    before = set(inst.workers("smtpd"))
+    inst.port = 2526
+    victim = inst.smtp()
+    for pid in set(inst.workers("smtpd")) - before:
+        os.kill(pid, 9)
+    with pytest.raises(Exception):
+        victim.noop()
+        time.sleep(0.2)
+        victim.noop()
+    assert bystander.noop()[0] == 250
+    bystander.close()
+    with inst.smtp() as again:
+        assert again.noop()[0] == 250
+    inst.wait_log(rf"warning: process {re.escape(DAEMONS)}/smtpd pid \d+ killed by signal 9")
