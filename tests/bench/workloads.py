@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from mta import MailInstance, SYSTEMS, TOP, make_certs, measure, greet, sh
+from mta import Base, MailInstance, SYSTEMS, TOP, make_certs, measure, greet, sh
 
 TOOLS = os.path.join(TOP, "build", "bench")
 LOAD, SINK, FSL = (os.path.join(TOOLS, x) for x in ("smtpload", "smtpsink", "fsynclim"))
@@ -50,11 +50,12 @@ def ctxt():
 class Sink:
     """smtpsink process + its shared counters"""
 
-    def __init__(self, addr="127.0.0.1", port=21626, n=1, delay=0, tls=False, ids=None):
+    def __init__(self, addr="127.0.0.1", port=21626, n=1, delay=0, tls=None, ids=None):
+        """tls: the kind of its key, "rsa" or "ec"."""
         self.cf = tempfile.mktemp(prefix="sink", dir=WORK)
         a = [SINK, "-a", "%s:%d" % (addr, port), "-n", str(n), "-w", str(delay), "-C", self.cf]
         if tls:
-            c, k = certs()["rsa"]
+            c, k = certs()[tls]
             a += ["-c", c, "-k", k]
         if ids:
             a += ["-o", ids]
@@ -74,6 +75,24 @@ class Sink:
 
     def cpu(self):
         return measure([self.p.pid], pss=False)["cpu_s"]
+
+
+class BareServer(Base):
+    """What one process with OpenSSL and nothing else can do: no log, no time-outs, no rules. For w4."""
+
+    name = "bare"
+
+    def __init__(self, port, kind):
+        self.port, self.kind = port, kind
+
+    def start(self):
+        self.sink = Sink(port=self.port, tls=self.kind)
+
+    def stop(self):
+        self.sink.stop()
+
+    def pids(self):
+        return [self.sink.p.pid]
 
 
 class Sampler(threading.Thread):
@@ -119,7 +138,7 @@ def wait_for(f, n, limit=120, poll=0.02):
 
 
 def load_run(m, workload, n, sessions, *a, size=5000, sink=None, extra=None):
-    """inject n messages, wait until all are done; one JSON line"""
+    """inject n messages, wait until all are done; one JSON line, with what extra() adds"""
     time.sleep(0.3)
     m.log_mark()
     base = sink.get()[0] if sink else 0
@@ -156,7 +175,7 @@ def load_run(m, workload, n, sessions, *a, size=5000, sink=None, extra=None):
         fail=r["fail"],
     )
     if extra:
-        d.update(extra)
+        d.update(extra())
     if r["last_error"]:
         d["error"] = r["last_error"]
     return out(d)
@@ -202,11 +221,13 @@ def w3(make, o):
     """relay, STARTTLS in (one handshake per message) and out"""
     for kind in ("rsa", "ec"):
         m = make({**RELAY, **tlsparams(kind), "smtp_tls_security_level": "encrypt"})
-        k = Sink(tls=True)
+        k = Sink(tls="rsa")
         m.start()
         try:
             load_run(m, "warmup", 100, 20, "-S", sink=k)
-            load_run(m, "w3-%s-5k" % kind, o.n or 1000, 20, "-S", sink=k, extra={"sink_handshakes": k.get()[5]})
+            before = k.get()[5]
+            load_run(m, "w3-%s-5k" % kind, o.n or 1000, 20, "-S", sink=k,
+                     extra=lambda: {"sink_handshakes": k.get()[5] - before})
             if kind == "ec":
                 load_run(m, "w3-ec-100k", o.n or 400, 20, "-S", size=100000, sink=k)
         finally:
@@ -214,87 +235,101 @@ def w3(make, o):
             k.stop()
 
 
+def handshakes(m, kind, mode, args, n):
+    """n handshakes on a running server; one JSON line"""
+    c0, x0 = m.measure(pss=False)["cpu_s"], ctxt()
+    r = source(m, n, 20, *args)
+    cpu = m.measure(pss=False)["cpu_s"] - c0
+    s = m.measure()
+    out(
+        dict(
+            workload="w4-%s-%s" % (kind, mode),
+            mta=m.name,
+            n=n,
+            seconds=r["seconds"],
+            rate=r["rate"],
+            p50_ms=r["p50_ms"],
+            p99_ms=r["p99_ms"],
+            rss_mb=s["rss_mb"],
+            pss_mb=s["pss_mb"],
+            cpu_s=round(cpu, 2),
+            cpu_ms_per_hs=round(1000 * cpu / n, 3),
+            client_cpu_s=r["client_cpu_s"],
+            ctxt_per_hs=round((ctxt() - x0) / n, 1),
+            resumed=r["resumed"],
+            procs=s["procs"],
+            by=s["by"],
+            fail=r["fail"],
+        )
+    )
+
+
 def w4(make, o):
-    """TLS 1.3 handshakes after STARTTLS: full and resumed, RSA-2048 and P-256"""
+    """TLS 1.3 handshakes after STARTTLS: full and resumed, RSA-2048 and P-256; then 2,000 idle TLS sessions"""
     for kind in ("rsa", "ec"):
-        m = make(tlsparams(kind))
+        m = BareServer(o.port, kind) if o.mta == "bare" else make({**tlsparams(kind), **many_sessions(2000)})
         m.start()
         try:
             source(m, 100, 20, "-H")
             for mode, a in (("full", ["-H"]), ("resumed", ["-H", "-R"])):
-                c0, x0 = m.measure(pss=False)["cpu_s"], ctxt()
-                n = o.n or 1500
-                r = source(m, n, 20, *a)
-                cpu = m.measure(pss=False)["cpu_s"] - c0
-                s = m.measure()
-                out(
-                    dict(
-                        workload="w4-%s-%s" % (kind, mode),
-                        mta=m.name,
-                        n=n,
-                        seconds=r["seconds"],
-                        rate=r["rate"],
-                        p50_ms=r["p50_ms"],
-                        p99_ms=r["p99_ms"],
-                        rss_mb=s["rss_mb"],
-                        pss_mb=s["pss_mb"],
-                        cpu_s=round(cpu, 2),
-                        cpu_ms_per_hs=round(1000 * cpu / n, 3),
-                        client_cpu_s=r["client_cpu_s"],
-                        ctxt_per_hs=round((ctxt() - x0) / n, 1),
-                        resumed=r["resumed"],
-                        procs=s["procs"],
-                        by=s["by"],
-                        fail=r["fail"],
-                    )
-                )
+                handshakes(m, kind, mode, a, o.n or 10000)
+            if kind == "ec":
+                idle_sessions(m, "w4-idle", o.n or 2000, "-S")
         finally:
             m.stop()
 
 
+def many_sessions(n):
+    return {"default_process_limit": n + 50, "smtpd_client_connection_count_limit": 0, "smtpd_timeout": "120s"}
+
+
+def idle_sessions(m, workload, n, *args):
+    """n sessions that are open after EHLO: memory per connection (PSS), time to greet the last one"""
+    greet(m.host, m.port)
+    b = m.measure()
+    c0 = b["cpu_s"]
+    p = subprocess.Popen(
+        [LOAD, "-a", "%s:%d" % (m.host, m.port), "-m", str(n), "-I", "-T", "90", *args],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    r = json.loads(p.stdout.readline())
+    s = m.measure()
+    g = greet(m.host, m.port)
+    p.stdin.close()
+    p.wait()
+    out(
+        dict(
+            workload=workload,
+            mta=m.name,
+            n=r["ok"],
+            seconds=r["seconds"],
+            rate=r["rate"],
+            p50_ms=r["p50_ms"],
+            p99_ms=r["p99_ms"],
+            greet_last_ms=r["max_ms"],
+            next_greet_ms=round(g * 1000, 1),
+            rss_mb=s["rss_mb"],
+            pss_mb=s["pss_mb"],
+            base_pss_mb=b["pss_mb"],
+            pss_kb_per_conn=round((s["pss_mb"] - b["pss_mb"]) * 1024 / max(1, r["ok"]), 1),
+            rss_kb_per_conn=round((s["rss_mb"] - b["rss_mb"]) * 1024 / max(1, r["ok"]), 1),
+            cpu_s=round(s["cpu_s"] - c0, 2),
+            procs=s["procs"],
+            by=s["by"],
+            fail=r["fail"],
+        )
+    )
+
+
 def w5(make, o):
-    """1000 idle sessions after EHLO: memory per connection (PSS), time to greet the last one"""
+    """1000 idle sessions after EHLO, without TLS"""
     n = o.n or 1000
-    m = make({"default_process_limit": n + 50, "smtpd_client_connection_count_limit": 0, "smtpd_timeout": "120s"})
+    m = make(many_sessions(n))
     m.start()
     try:
-        greet(m.host, m.port)
-        b = m.measure()
-        c0 = b["cpu_s"]
-        p = subprocess.Popen(
-            [LOAD, "-a", "%s:%d" % (m.host, m.port), "-m", str(n), "-I", "-T", "60"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        r = json.loads(p.stdout.readline())
-        s = m.measure()
-        t = time.time()
-        g = greet(m.host, m.port)
-        p.stdin.close()
-        p.wait()
-        out(
-            dict(
-                workload="w5-idle",
-                mta=m.name,
-                n=r["ok"],
-                seconds=r["seconds"],
-                rate=r["rate"],
-                p50_ms=r["p50_ms"],
-                p99_ms=r["p99_ms"],
-                greet_last_ms=r["max_ms"],
-                next_greet_ms=round(g * 1000, 1),
-                rss_mb=s["rss_mb"],
-                pss_mb=s["pss_mb"],
-                base_pss_mb=b["pss_mb"],
-                pss_kb_per_conn=round((s["pss_mb"] - b["pss_mb"]) * 1024 / max(1, r["ok"]), 1),
-                rss_kb_per_conn=round((s["rss_mb"] - b["rss_mb"]) * 1024 / max(1, r["ok"]), 1),
-                cpu_s=round(s["cpu_s"] - c0, 2),
-                procs=s["procs"],
-                by=s["by"],
-                fail=r["fail"],
-            )
-        )
+        idle_sessions(m, "w5-idle", n)
     finally:
         m.stop()
 
@@ -361,6 +396,12 @@ def timed(f, *a, **k):
     return round(time.time() - t, 3), r
 
 
+def private_mb(pid):
+    """Memory that only this process has (USS)."""
+    with open("/proc/%d/smaps_rollup" % pid) as f:
+        return round(sum(int(l.split()[1]) for l in f if l.startswith("Private_")) / 1024, 1)
+
+
 def w7(make, o):
     """20,000 deferred messages: listing, flush (to discard), qmgr memory, restart"""
     n = o.n or 20000
@@ -405,8 +446,9 @@ def w7(make, o):
         tretry = round(time.time() - t0, 2)
         s1 = smp.end()
         m.done_re = old
-        qm = [measure([p]) for p in m.pids()]
-        qmgr = max((z["rss_mb"] for z in qm if "qmgr" in z["by"]), default=None)
+        qmgrs = [p for p in m.pids() if "qmgr" in measure([p], pss=False)["by"]]
+        qmgr = max((measure([p], pss=False)["rss_mb"] for p in qmgrs), default=None)
+        qmgr_uss = max(map(private_mb, qmgrs), default=None)
         m.set(default_transport="discard:bench", defer_transports="")
         wait_for(lambda: count(), n, limit=20, poll=0.2)
         m.log_mark()
@@ -437,6 +479,7 @@ def w7(make, o):
                 flush_s=tf,
                 flush_done=got,
                 qmgr_rss_mb=qmgr,
+                qmgr_uss_mb=qmgr_uss,
                 rss_mb=s1["rss_mb"],
                 pss_mb=s1["pss_mb"],
                 cpu_s=s2["cpu_s"],
@@ -542,7 +585,7 @@ def limits(make, o):
                 )
             )
     k.stop()
-    k = Sink(tls=True)
+    k = Sink(tls="rsa")
     for nm, a in (("full", ["-H"]), ("resumed", ["-H", "-R"]), ("msg-tls", ["-S"])):
         r = source(M, 2000, 20, *a)
         out(
@@ -594,7 +637,7 @@ ALL = dict(limits=limits, w1=w1, w2=w2, w3=w3, w4=w4, w5=w5, w6=w6, w7=w7, w8=w8
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--mta", choices=sorted(SYSTEMS), default="postern")
+    a.add_argument("--mta", choices=sorted(SYSTEMS) + ["bare"], default="postern")
     a.add_argument("--base", default=WORK + "/run")
     a.add_argument("--port", type=int, default=21525)
     a.add_argument("--runs", type=int, default=1)

@@ -38,7 +38,7 @@ class Debian:
     def start(self):
         self.take_place()
         self._postfix("start")
-        self.inst.wait(lambda: os.path.exists(f"{self.inst.queue}/public/pickup"), 10, "public/pickup")
+        self.inst.wait(lambda: os.path.exists(f"{self.inst.queue}/public/pickup"), 30, "public/pickup")
         self.inst.settle()
         self.inst.log_start = len(self.inst.log_text())
 

@@ -105,7 +105,7 @@ class Postern(Instance):
         if rc:
             raise Failed(f"'postfix start' failed ({rc}): {text}{self.log_text()}")
         self.started = True
-        self.wait(lambda: os.path.exists(f"{self.queue}/public/pickup"), 10, "public/pickup")
+        self.wait(lambda: os.path.exists(f"{self.queue}/public/pickup"), 30, "public/pickup")
         if settle:
             self.settle()
         self.log_start = len(self.log_text())
@@ -170,12 +170,12 @@ class Postern(Instance):
         """Process ids of the workers that run PROGRAM."""
         return [pid for pid in self.pids() if os.path.basename(process_exe(pid)) == program]
 
-    def wait_workers(self, program, count=1, timeout=10):
+    def wait_workers(self, program, count=1, timeout=30):
         self.wait(lambda: len(self.workers(program)) >= count, timeout, f"{count} {program}")
         return self.workers(program)
 
     # -- mail ------------------------------------------------------------------
-    def smtp(self, starttls=False, source="127.0.0.1", timeout=20):
+    def smtp(self, starttls=False, source="127.0.0.1", timeout=40):
         """A connected smtplib client."""
         client = smtplib.SMTP(self.address, self.port, local_hostname="client.example.net", timeout=timeout,
                               source_address=(source, 0))
@@ -210,14 +210,14 @@ class Postern(Instance):
         path = path[5:] if path.startswith("home/") else path
         return [email.message_from_bytes(open(f, "rb").read()) for f in sorted(glob.glob(f"{base}/{path}/new/*"))]
 
-    def wait_mail(self, path, count=1, timeout=20):
+    def wait_mail(self, path, count=1, timeout=40):
         self.wait(lambda: len(self.maildir(path)) >= count, timeout, f"{count} messages in {path}")
         return self.maildir(path)
 
     def queue_ids(self, *queues):
         return self.queue_files(*(queues or ("incoming", "active", "deferred", "hold")))
 
-    def wait_log(self, pattern, count=1, timeout=20):
+    def wait_log(self, pattern, count=1, timeout=40):
         """Wait until the log since the start has PATTERN; returns the matches."""
         def found():
             return list(re.finditer(pattern, self.log_text()[self.log_start:], re.M))
@@ -241,23 +241,31 @@ def process_exe(pid):
         return ""
 
 
+def process_file(pid, name):
+    """Text of /proc/PID/NAME; "" when the process has ended meanwhile."""
+    try:
+        with open(f"/proc/{pid}/{name}") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
 def process_status(pid):
-    """/proc/PID/status as a dict."""
-    with open(f"/proc/{pid}/status") as f:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+    """/proc/PID/status as a dict; {} when the process has ended meanwhile."""
+    return dict(line.split(":\t", 1) for line in process_file(pid, "status").splitlines() if ":\t" in line)
 
 
 def process_sockets(pid):
     """Inodes of the TCP sockets that a process holds open."""
     tcp = set()
     for table in ("tcp", "tcp6"):
-        try:
-            with open(f"/proc/{pid}/net/{table}") as f:
-                tcp |= {line.split()[9] for line in f.readlines()[1:]}
-        except OSError:
-            pass
+        tcp |= {line.split()[9] for line in process_file(pid, f"net/{table}").splitlines()[1:]}
     held = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
+    try:
+        numbers = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return held
+    for fd in numbers:
         try:
             target = os.readlink(f"/proc/{pid}/fd/{fd}")
         except OSError:

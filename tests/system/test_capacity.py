@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from postern import PACKAGE, SANITIZED
+from postern import PACKAGE, SANITIZED, process_file
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(PACKAGE is not None, reason="the package has a process per session")]
 SESSIONS, BATCH = 5000, 200
@@ -52,8 +52,8 @@ def memory(inst):
     """Proportional set size of all processes, in kB."""
     total = 0
     for pid in inst.pids():
-        with open(f"/proc/{pid}/smaps_rollup") as f:
-            total += next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+        lines = process_file(pid, "smaps_rollup").splitlines()
+        total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
     return total
 
 

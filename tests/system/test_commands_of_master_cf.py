@@ -33,7 +33,7 @@ def test_a_wrong_line_defers_and_says_why(make, attributes, said):
     inst = deliver_to(make, attributes)
     inst.wait_log(r"relay=cmd, .*dsn=4\.3\.5, status=deferred \(mail system configuration error\)")
     assert said in inst.log_text()
-    inst.wait(lambda: len(inst.queue_files("deferred")) == 1, 10, "the message in deferred")
+    inst.wait(lambda: len(inst.queue_files("deferred")) == 1, 30, "the message in deferred")
 
 
 def test_time_limit_kills_the_group_and_bounces(make):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness.instance import CERTS
-from postern import s_client, swaks
+from postern import process_status, s_client, swaks
 
 TLS_SERVER = {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": f"{CERTS}/mx.pem",
               "smtpd_tls_key_file": f"{CERTS}/mx.key", "smtpd_tls_received_header": "yes", "smtp_tls_loglevel": "1"}
@@ -57,7 +57,7 @@ def test_rootless_delivers_to_its_own_user_only(make):
     inst.send("u1@virt.test")
     mail, = inst.wait_mail("vmail/u1")
     assert mail["Delivered-To"] == "u1@virt.test"
-    uids = {line for pid in inst.pids() for line in open(f"/proc/{pid}/status") if line.startswith("Uid:")}
+    uids = {status["Uid"] for pid in inst.pids() if (status := process_status(pid))}
     assert len(uids) == 1 and str(inst.owner_uid) in uids.pop().split()
 
 

@@ -70,7 +70,7 @@ def test_postdrop_removes_its_file_when_it_is_told_to_end(make):
                               stdout=subprocess.PIPE) as proc:
             proc.stdin.write(record("S", b"a") + record("R", b"u1@virt.test"))
             proc.stdin.flush()
-            inst.wait(lambda: any("." not in name for name in drops(inst)), 5, "a file in maildrop")
+            inst.wait(lambda: any("." not in name for name in drops(inst)), 30, "a file in maildrop")
             time.sleep(0.05)
             proc.send_signal(sig)
             proc.wait(5)
@@ -106,7 +106,7 @@ def test_what_no_retry_can_help_is_set_aside(make):
         os.chmod(path, 0o744)
     inst.run([inst.command("sendmail"), "u1@virt.test"], MAIL)
     inst.wait_mail("vmail/u1")
-    inst.wait(lambda: drops(inst) == [], 10, "an empty maildrop directory")
+    inst.wait(lambda: drops(inst) == [], 30, "an empty maildrop directory")
     assert sorted(os.listdir(f"{inst.queue}/corrupt")) == ["DAMAGED1", "REFUSED1"]
     assert len(re.findall(r'warning: saving .* file "\w+1" from queue "maildrop" to queue "corrupt"', inst.log_text())) == 2
 
@@ -120,12 +120,12 @@ def test_a_submission_waits_for_cleanup_to_come_back(make):
     os.rename(broken, broken + ".away")
     try:
         assert inst.run([inst.command("sendmail"), "u1@virt.test"], MAIL)[0] == 0
-        inst.wait(lambda: re.search(r"pickup\[\d+\]: warning: ", inst.log_text()), 10, "a warning of pickup")
+        inst.wait(lambda: re.search(r"pickup\[\d+\]: warning: ", inst.log_text()), 30, "a warning of pickup")
         assert len(drops(inst)) == 1
     finally:
         os.rename(broken + ".away", broken)
     inst.wait_mail("vmail/u1", 2)
-    inst.wait(lambda: drops(inst) == [], 5, "an empty maildrop directory")
+    inst.wait(lambda: drops(inst) == [], 30, "an empty maildrop directory")
 
 
 def test_mail_is_taken_while_the_system_is_down(make):
@@ -163,12 +163,12 @@ def test_requeued_mail_reaches_only_who_has_not_got_it(make):
     inst.reload()
     inst.send(["u1@virt.test", "u2@virt.test"])
     inst.wait_mail("vmail/u1")
-    inst.wait(lambda: len(inst.queue_ids("deferred")) == 1, 10, "a deferred message")
+    inst.wait(lambda: len(inst.queue_ids("deferred")) == 1, 30, "a deferred message")
     inst.reload(defer_transports="", transport_maps="")
     (queue_id,) = inst.queue_ids("deferred")
     assert inst.run([inst.command("postsuper"), "-r", queue_id])[0] == 0
     inst.run([inst.command("postkick"), "public", "pickup", "W"])
     inst.wait_mail("vmail/u2")
     inst.wait_log(rf"pickup\[\d+\]: \w+: uid=\d+ from=<sender@example.net> orig_id={queue_id}")
-    inst.wait(lambda: inst.queue_ids() == [] and drops(inst) == [], 10, "an empty queue")
+    inst.wait(lambda: inst.queue_ids() == [] and drops(inst) == [], 30, "an empty queue")
     assert len(inst.maildir("vmail/u1")) == 1

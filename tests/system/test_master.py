@@ -79,7 +79,7 @@ class System:
         except FileNotFoundError:
             return ""
 
-    def wait_log(self, pattern, timeout=10):
+    def wait_log(self, pattern, timeout=30):
         """Waits for a line that matches."""
         return wait(lambda: re.search(pattern, self.log()), timeout, lambda: f"{pattern}\n{self.log()}")
 
@@ -98,7 +98,7 @@ class System:
             return int(f.read())
 
 
-def wait(condition, timeout=10, what=lambda: "condition"):
+def wait(condition, timeout=30, what=lambda: "condition"):
     """Waits until the condition gives something true, and returns that."""
     end = time.monotonic() + timeout
     while True:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.instance import CERTS
 from harness.peers import SmtpSink
-from postern import BUILD, DAEMONS, PACKAGE, SANITIZED, process_exe, process_sockets, process_status, unverified, world
+from postern import BUILD, DAEMONS, PACKAGE, SANITIZED, process_exe, process_file, process_sockets, process_status, unverified, world
 
 pytestmark = pytest.mark.skipif(PACKAGE is not None, reason="looks at how we are built")
 TLS_SERVER = {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": f"{CERTS}/mx.pem",
@@ -40,9 +40,8 @@ def test_the_tls_library_is_mapped_where_tls_is_done_only(make):
     inst.wait_mail("vmail/u1")
     users = set()
     for pid in inst.pids():
-        with open(f"/proc/{pid}/maps") as f:
-            if "/libssl" in (text := f.read()) or "/libcrypto" in text:
-                users.add(os.path.basename(process_exe(pid)))
+        if "/libssl" in (text := process_file(pid, "maps")) or "/libcrypto" in text:
+            users.add(os.path.basename(process_exe(pid)))
     assert users == TLS_USERS
 
 
@@ -101,8 +100,9 @@ def key_bytes(path):
 
 
 def memory_has(pid, needles):
-    with open(f"/proc/{pid}/maps") as f:
-        regions = [line.split() for line in f]
+    regions = [line.split() for line in process_file(pid, "maps").splitlines()]
+    if not regions:
+        return False
     with open(f"/proc/{pid}/mem", "rb", 0) as mem:
         for region in regions:
             if not region[1].startswith("rw"):
@@ -142,8 +142,7 @@ def lines_of(master_cf):
 
 def service_of(pid):
     """The master.cf line of a worker: its -n option, else its program's name."""
-    with open(f"/proc/{pid}/cmdline") as f:
-        words = f.read().split("\0")
+    words = process_file(pid, "cmdline").split("\0")
     return words[words.index("-n") + 1] if "-n" in words else os.path.basename(words[0])
 
 
@@ -159,26 +158,36 @@ def test_privileges_are_those_of_the_master_cf_line(make, chroot):
     inst.wait_mail("vmail/u1")
     inst.wait_idle()
     lines = lines_of(f"{inst.config}/master.cf")
-    uid, gid = world.lookup("passwd", "postfix")[2:4]
     seen = set()
     for pid in inst.pids():
         program = os.path.basename(process_exe(pid))
         if program == "master" or pid == inst.master_pid():
             continue
-        status = process_status(pid)
-        unprivileged, jailed = lines.get(service_of(pid), (True, False))
         seen.add(program)
-        if unprivileged:
-            assert status["Uid"].split() == [uid] * 4, f"{program}: {status['Uid']}"
-            assert status["Gid"].split() == [gid] * 4, f"{program}: {status['Gid']}"
-            assert set(status["Groups"].split()) <= {gid}, f"{program}: {status['Groups']}"
-            assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0, program
-            assert status["NoNewPrivs"] == "1", program
-        else:
-            assert program in KEEP_ROOT, program
-        root = os.readlink(f"/proc/{pid}/root")
-        assert root == (inst.queue if jailed else "/"), f"{program}: {root}"
+        # One that has just been started has not dropped anything yet.
+        inst.wait(lambda p=pid: not misfit(inst, p, lines), 10, lambda p=pid: misfit(inst, p, lines))
     assert {"smtpd", "cleanup", "trivial-rewrite", "qmgr", "tlsproxy"} <= seen
+
+
+def misfit(inst, pid, lines):
+    """In what a worker has more than its line gives it; empty: in nothing, or it has ended meanwhile."""
+    program, status = os.path.basename(process_exe(pid)), process_status(pid)
+    unprivileged, jailed = lines.get(service_of(pid), (True, False))
+    try:
+        root = os.readlink(f"/proc/{pid}/root")
+    except OSError:
+        return ""
+    if not program or not status:
+        return ""
+    if root != (inst.queue if jailed else "/"):
+        return f"{program}: {root}"
+    if not unprivileged:
+        return "" if program in KEEP_ROOT else f"{program} keeps root"
+    uid, gid = world.lookup("passwd", "postfix")[2:4]
+    fits = (status["Uid"].split() == [uid] * 4 and status["Gid"].split() == [gid] * 4
+            and set(status["Groups"].split()) <= {gid} and int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+            and status["NoNewPrivs"] == "1")
+    return "" if fits else f"{program}: {status}"
 
 
 @pytest.mark.root

@@ -112,7 +112,7 @@ def test_bsd_mailx(host):
     assert (sent.status, sent.said) == (0, "")
     inst.wait_mail("vmail/u1")
     box = f"{inst.root}/mail/bob"
-    inst.wait(lambda: os.path.exists(box) and "From here" in open(box).read(), 10, "bob's mailbox")
+    inst.wait(lambda: os.path.exists(box) and "From here" in open(box).read(), 30, "bob's mailbox")
     heading = run("bsd-mailx", "-f", box, user="bob", home=BOB, stdin="headers\nexit\n")
     assert re.search(r"(?m)^>N +1 alice@example\.tes +\w{3} \w{3} +\d+ \d\d:\d\d +\d+/\d+ +to bob$", heading.out)
     shown = run("bsd-mailx", "-f", box, user="bob", home=BOB, stdin="print 1\nexit\n")
@@ -121,7 +121,7 @@ def test_bsd_mailx(host):
 
     assert run("bsd-mailx", "-s", "lost", "nosuch", user="alice", home=ALICE, stdin="text\n").status == 0
     box = f"{inst.root}/mail/alice"
-    inst.wait(lambda: os.path.exists(box) and "5.1.1" in open(box).read(), 10, "the notice in alice's mailbox")
+    inst.wait(lambda: os.path.exists(box) and "5.1.1" in open(box).read(), 30, "the notice in alice's mailbox")
     assert "MAILER-DAEMON@exa" in run("bsd-mailx", "-f", box, user="alice", home=ALICE, stdin="headers\nexit\n").out
 
 
@@ -246,7 +246,7 @@ def test_procmail(host):
     inst.wait_log(r"to=<bob@example\.test>, .*dsn=5\.7\.0, status=bounced \(permission denied")
     inst.send("bob@example.test", text="Subject: later\n\n")
     inst.wait_log(r"to=<bob@example\.test>, .*dsn=4\.3\.0, status=deferred \(temporary failure\)")
-    inst.wait(lambda: len(inst.queue_ids("deferred")) == 1, 5, "the deferred message")
+    inst.wait(lambda: len(inst.queue_ids("deferred")) == 1, 30, "the deferred message")
 
 
 def test_dovecot_lda(host):

@@ -81,7 +81,7 @@ def test_full_file_system_answers_temporarily(make):
         fill()
         code, text = client.data(TEXT)
         assert code in (451, 452) and b"4.3.0" in text or b"4.3.1" in text, text
-        inst.wait(lambda: files(inst) == [], 5, "nothing of it in the queue")
+        inst.wait(lambda: files(inst) == [], 30, "nothing of it in the queue")
         code, text = client.mail(SENDER)
         assert (code, text) == (452, b"4.3.1 Insufficient system storage")
         status, _, said = inst.run([inst.command("sendmail"), "u1@virt.test"], TEXT.encode(), user="alice")
@@ -132,7 +132,7 @@ def test_failing_system_call_answers_temporarily(make, tmp_path, call, error):
         with pytest.raises((smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)) as refused:
             inst.send("u1@virt.test", text="Subject: refused\n\nbody\n")
         assert re.search(r"45[12],.*4\.3\.[01] ", str(refused.value))
-        inst.wait(lambda: files(inst) == [], 5, "nothing of it in the queue")
+        inst.wait(lambda: files(inst) == [], 30, "nothing of it in the queue")
     inst.send("u1@virt.test", text="Subject: taken\n\nbody\n")
     subjects = [mail["Subject"] for mail in inst.wait_mail(BOX, 2)]
     assert sorted(subjects) == ["taken", "test"]

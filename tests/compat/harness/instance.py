@@ -224,7 +224,7 @@ class Instance:
         end = time.monotonic() + timeout
         while not cond():
             if time.monotonic() > end:
-                raise Timeout(what)
+                raise Timeout(what() if callable(what) else what)
             time.sleep(0.02)
 
     def log_text(self):
