@@ -3,7 +3,7 @@
 # deps.sh - installs the Debian 12/13 packages that building, testing and linting need. Says nothing when all are there.
 set -eu
 
-packages="make ccache clang-19 lld-19 llvm-19 clang-format-19 clang-tidy-19
+packages="make ccache clang-19 libclang-rt-19-dev lld-19 llvm-19 clang-format-19 clang-tidy-19
   libevent-dev libfmt-dev libdb5.3-dev liblmdb-dev libpcre2-dev libunbound-dev libssl-dev libicu-dev dns-root-data
   libcppunit-dev mandoc python3 python3-pytest swaks libnet-ssleay-perl openssl ca-certificates util-linux mount e2fsprogs procps strace"
 
