@@ -5,7 +5,7 @@ set -eu
 
 packages="make ccache clang-19 libclang-rt-19-dev lld-19 llvm-19 clang-format-19 clang-tidy-19
   libevent-dev libfmt-dev libdb5.3-dev liblmdb-dev libpcre2-dev libunbound-dev libssl-dev libicu-dev dns-root-data
-  libcppunit-dev mandoc python3 python3-pytest swaks libnet-ssleay-perl openssl ca-certificates util-linux mount e2fsprogs procps strace"
+  libcppunit-dev mandoc python3 python3-pytest swaks libnet-ssleay-perl openssl ca-certificates util-linux mount e2fsprogs netbase procps strace"
 
 missing=
 for package in $packages; do

@@ -92,6 +92,8 @@ def make(request):
         request.node.test_failed = True
     if getattr(request.node, "test_failed", True):
         keep(top, request.node.name)
+        for inst in made:
+            print(f"-- {inst.log}, its end:", *inst.log_text().splitlines()[-40:], sep="\n")
     shutil.rmtree(top, ignore_errors=True)
     if alarms and not request.node.get_closest_marker("alarms"):
         pytest.fail("alarming log lines:\n" + "\n".join(alarms), pytrace=False)

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))
 ROOT = "/tmp/mta"            # same path in every world, so texts never depend on it
 HOSTNAME = "mx.example.test"
 NETS = ("192.0.2.1", "198.51.100.1", "203.0.113.1")     # /24 each, all local
@@ -128,10 +129,24 @@ def _overlay(name, text, mode=0o644):
     mount(path, os.path.realpath(target), None, MS_BIND)
 
 
+def open_way_to(tree):
+    """Let the test accounts reach TREE when it is below a directory that only root may enter (/root, say)."""
+    parent = tree
+    while (parent := os.path.dirname(parent)) != "/":
+        if not os.stat(parent).st_mode & 0o001:
+            where, held = os.getcwd(), os.open(tree, os.O_PATH)
+            mount("tree", parent, "tmpfs", 0, "mode=755")
+            os.makedirs(tree)
+            mount(f"/proc/self/fd/{held}", tree, None, MS_BIND | MS_REC)
+            os.close(held)
+            os.chdir(where if where.startswith(tree) else "/")
+
+
 def private_root(package=None):
     """A tmpfs at ROOT, layers over /etc (and over /usr for an unpacked PACKAGE), and the test accounts.
 
     Needs a mount namespace of its own."""
+    open_way_to(TOP)
     os.makedirs(ROOT, exist_ok=True)
     mount("oracle", ROOT, "tmpfs", 0, "mode=755,size=256m")
     os.mkdir(f"{ROOT}/ns")
