@@ -151,14 +151,15 @@ $(BUILD)/man/postconf.5: $(GEN_STAMP)
 UNIT_LIBS := $(notdir $(patsubst %/,%,$(wildcard tests/unit/lib/*/)))
 UNIT_PROGRAMS := $(filter-out lib commands,$(notdir $(patsubst %/,%,$(wildcard tests/unit/*/))))
 UNIT_COMMANDS := $(notdir $(patsubst %/,%,$(wildcard tests/unit/commands/*/)))
+TLS_UNITS := openssl tlsproxy tlsmgr command-posttls-finger
 not_main = $(filter-out $(BUILD)/obj/$(1)/main.o,$(call obj,$(call src,$(1))))
 define unit
 $(BUILD)/tests/unit-$(1): $(BUILD)/obj/tests/unit/main.o $(call obj,$(call src,tests/unit/$(2))) \
     $(if $(3),$(call not_main,$(3))) \
-    $(ARCHIVES) $(if $(filter openssl tlsproxy tlsmgr,$(1)),$(BUILD)/lib/openssl.a)
+    $(ARCHIVES) $(if $(filter $(TLS_UNITS),$(1)),$(BUILD)/lib/openssl.a)
 	@mkdir -p $$(@D)
-	$(CXX) -o $$@ $$(filter %.o,$$^) $$(call GROUP,$(if $(filter openssl tlsproxy tlsmgr,$(1)),$(BUILD)/lib/openssl.a)) \
-	  $(LDFLAGS) -lcppunit $(SYSLIBS) $(if $(filter openssl tlsproxy tlsmgr,$(1)),$(TLSLIBS))
+	$(CXX) -o $$@ $$(filter %.o,$$^) $$(call GROUP,$(if $(filter $(TLS_UNITS),$(1)),$(BUILD)/lib/openssl.a)) \
+	  $(LDFLAGS) -lcppunit $(SYSLIBS) $(if $(filter $(TLS_UNITS),$(1)),$(TLSLIBS))
 endef
 $(foreach u,$(UNIT_LIBS),$(eval $(call unit,$(u),lib/$(u),)))
 # lib/smtp and smtp/ both have tests.
@@ -180,6 +181,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CXX) -o $@ $(filter %.o,$^) $(call GROUP,) -fsanitize=fuzzer $(LDFLAGS) $(SYSLIBS)
 # A target about a program names what it needs of it, and of its unit tests.
+$(BUILD)/fuzz/switch_offer: $(BUILD)/obj/smtpd/switch_offer.o
 $(BUILD)/fuzz/smtpd_session: $(call not_main,smtpd) $(BUILD)/obj/tests/unit/smtpd/house.o
 .SECONDARY: $(FUZZ_TARGETS:$(BUILD)/fuzz/%=$(BUILD)/obj/tests/fuzz/%.o)
 .PHONY: fuzz-programs fuzz-targets fuzz
@@ -200,6 +202,11 @@ clients:
 	@tests/system/fetch_clients.sh build/clients || test "$$(id -u)" != 0
 check: deps clients oracle
 	@$(PYTHON) tests/run_all.py
+# What each TLS setting leads to against each kind of peer: tries every row, then prints the table.
+.PHONY: check-seeds
+check-seeds: all
+	@$(PYTHON) -m pytest -q tests/system/test_seeds.py
+	@cat doc/tls-table.md
 check-asan: deps clients oracle
 	@$(PYTHON) tests/run_all.py --build build/asan build unit fuzz system compat reports
 check-layers:
@@ -236,7 +243,7 @@ libexecdir ?= /usr/libexec/postfix
 sysconfdir ?= /etc/postfix
 mandir ?= /usr/share/man
 SETGID_GROUP ?= postdrop
-CONF_FILES := main.cf master.cf main.cf.tls access aliases transport vmailbox
+CONF_FILES := main.cf master.cf main.cf.tls access aliases channel_keywords tls_policy transport vmailbox
 .PHONY: install uninstall clean help
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(sysconfdir)
@@ -271,6 +278,7 @@ help:
 	@echo 'make deps          install what Debian 12 or 13 needs (root), or name what is missing'
 	@echo 'make check         all of it: dependencies, build, every test; ends with N passed, N failed, N skipped'
 	@echo 'make check-asan    unit, fuzz, system and compat tests with address and undefined-behaviour sanitizers'
+	@echo 'make check-seeds   what each TLS setting leads to, tried row by row, as a table (root)'
 	@echo 'make check-layers  verify who includes what'
 	@echo 'make lint          clang-format, clang-tidy, file sizes, SPDX lines, layers'
 	@echo 'make fuzz          each fuzz target for FUZZ_SECONDS (60)'

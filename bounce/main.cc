@@ -30,6 +30,9 @@ class Server final : public service::Program {
     if (!params) log::fatal("{}", params.error().text);
     params_ = std::move(*params);
     templates_ = load_templates(params_.bounce_template_file);
+    const auto format = mail::parse_from_format(params_.header_from_format);
+    if (!format) log::fatal("{}", format.error().text);
+    set_from_format(templates_, *format);
   }
 
   void after_jail(service::Worker& worker) override {

@@ -40,6 +40,13 @@ void keep_wanted(std::vector<mail::DeliveryStatus>& statuses, NoticeKind kind) {
 
 }  // namespace
 
+void set_from_format(mail::BounceTemplates& templates, mail::FromFormat format) {
+  const mail::BounceTemplate built_in;
+  for (mail::BounceTemplate* one : {&templates.failure, &templates.delay, &templates.success, &templates.verify}) {
+    if (one->from == built_in.from) one->from = mail::from_value(format, "MAILER-DAEMON", "Mail Delivery System");
+  }
+}
+
 mail::BounceTemplates load_templates(const std::string& path) {
   if (path.empty()) return mail::built_in_templates();
   const auto text = files::read(path);
@@ -87,11 +94,8 @@ bool Notifier::class_enabled(std::string_view name) const {
 }
 
 bool Notifier::is_double_bounce(std::string_view sender) const {
-  // Only our own: somebody else's notices about notices are for their system to drop.
-  const auto parts = mail::split_address(sender);
-  return text::iequals(parts.local, params_.double_bounce_sender) &&
-         (!parts.has_domain || text::iequals(parts.domain, params_.myorigin) ||
-          text::iequals(parts.domain, params_.myhostname));
+  // Only what this system sends itself: notices of others are for their system to drop.
+  return text::iequals(sender, mail::join_address(params_.double_bounce_sender, params_.myhostname));
 }
 
 // The message may be unreadable; the notice is made all the same.
@@ -138,21 +142,16 @@ async::Task<bool> Notifier::notify(service::BounceNotice request) {
     co_return false;
   }
   mail.statuses = std::move(*statuses);
-  const bool anything = !mail.statuses.empty();
-  keep_wanted(mail.statuses, kind);
   if (kind == NoticeKind::expired) {
     // What was only delayed has failed now.
     for (auto& s : mail.statuses) s.action = "failed";
   }
+  mail.all = mail.statuses;
+  keep_wanted(mail.statuses, kind);
   bool made = true;
-  if (!mail.statuses.empty()) {
+  if (!mail.all.empty()) {
     read_envelope(&mail);
     made = co_await tell(&mail);
-  }
-  // A failure that nobody wants to hear of still shows in the log as the notice that was begun for it.
-  if (anything && mail.statuses.empty() && kind == NoticeKind::failure) {
-    read_envelope(&mail);
-    made = co_await tell_sender(&mail, ReportKind::failure, "");
   }
   crash_point("bounce.after_notice");
   if (made && kind != NoticeKind::delay) logs_.remove(mail.log, mail.request.queue_id);
@@ -171,6 +170,7 @@ async::Task<bool> Notifier::tell(Mail* mail) {
                                    "sender delivery status notification");
   }
   if (kind != NoticeKind::delay) co_return co_await tell_of_failure(mail);
+  if (mail->statuses.empty()) co_return true;
   const bool made = co_await tell_sender(mail, ReportKind::delay, "sender delay notification");
   if (!made || !class_enabled("delay")) co_return made;
   co_return co_await tell_postmaster(mail, ReportKind::postmaster_delay, params_.delay_notice_recipient,
@@ -181,13 +181,20 @@ async::Task<bool> Notifier::tell_of_failure(Mail* mail) {
   constexpr std::string_view kWhat = "postmaster non-delivery notification";
   if (mail->request.sender.empty()) {
     if (!class_enabled("2bounce")) co_return true;
+    // What the sender wanted to hear of is nothing to the postmaster, and notices ask for nothing.
+    mail->statuses = mail->all;
     co_return co_await tell_postmaster(mail, ReportKind::postmaster_copy, params_._2bounce_notice_recipient, kWhat);
   }
-  async::Task<bool> telling = mail->request.verp.empty()
-                                  ? tell_sender(mail, ReportKind::failure, "sender non-delivery notification")
-                                  : tell_each_by_verp(mail);
-  const bool made = co_await std::move(telling);
+  const bool wanted = !mail->statuses.empty();
+  bool made = true;
+  if (wanted && !mail->request.verp.empty()) {
+    made = co_await tell_each_by_verp(mail);
+  } else if (wanted || mail->request.kind == NoticeKind::failure) {
+    // A failure that nobody wants to hear of still shows in the log as the notice that was begun for it.
+    made = co_await tell_sender(mail, ReportKind::failure, wanted ? "sender non-delivery notification" : "");
+  }
   if (made && class_enabled("bounce")) {
+    mail->statuses = mail->all;
     // A courtesy: without it the sender must not be told again and again.
     [[maybe_unused]] const bool copied =
         co_await tell_postmaster(mail, ReportKind::postmaster_copy, params_.bounce_notice_recipient, kWhat);
@@ -226,8 +233,10 @@ async::Task<bool> Notifier::tell_postmaster(Mail* mail, ReportKind kind, std::st
 
 async::Task<bool> Notifier::send(Mail* mail, ReportKind kind, std::string from, std::string to, std::string_view what) {
   const Deadline deadline = deadline_in(params_.ipc_timeout);
+  const std::int64_t detects =
+      service::utf8_detection(params_.smtputf8_autodetect_classes, service::MailSource::bounce);
   Result<std::unique_ptr<service::CleanupStream>> opened =
-      co_await cleanup_.open({service::cleanup_flag::kNotice}, deadline);
+      co_await cleanup_.open({service::cleanup_flag::kNotice | detects}, deadline);
   if (!opened) {
     log::warning("{}: {}", mail->request.queue_id, opened.error().text);
     co_return false;

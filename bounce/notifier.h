@@ -12,6 +12,7 @@
 #include "bounce/params.h"
 #include "bounce/report.h"
 #include "bounce/status_log.h"
+#include "lib/mail/from_header.h"
 #include "lib/service/bounce_client.h"
 #include "lib/service/cleanup_client.h"
 
@@ -19,6 +20,8 @@ namespace postern::bounce {
 
 // bounce_template_file, or the built-in texts; what cannot be used is a warning.
 [[nodiscard]] mail::BounceTemplates load_templates(const std::string& path);
+// header_from_format, for templates that do not have a From: of their own.
+void set_from_format(mail::BounceTemplates& templates, mail::FromFormat format);
 
 class Notifier {
  public:
@@ -32,6 +35,7 @@ class Notifier {
     service::BounceNotice request;
     std::string log;
     std::vector<mail::DeliveryStatus> statuses;
+    std::vector<mail::DeliveryStatus> all;  // those too that the sender does not want to hear of
     std::int64_t arrival = 0;
     std::int64_t data_offset = 0;
     std::int64_t data_size = 0;

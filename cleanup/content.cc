@@ -163,8 +163,9 @@ async::Task<> Intake::end_content() {
   write('X', "");
   if (!filter_.empty()) write('L', filter_);
   if (!redirect_.empty()) write('>', redirect_);
-  const bool eight_bit = mime_.has_8bit_body() || mime_.declares_8bit();
-  if (encoding_.empty() && eight_bit) encoding_ = "8bit";
+  // What the headers say counts, not what the bytes are: a body that claims nothing goes out claiming nothing.
+  const bool claims = mime_.declares_8bit() && !params_.force_mime_input_conversion;
+  if (encoding_.empty() && params_.detect_8bit_encoding_header && claims) encoding_ = "8bit";
   if (!encoding_.empty()) write('A', "encoding=" + encoding_);
   segment_ = Segment::extracted;
 }

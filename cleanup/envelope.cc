@@ -247,6 +247,7 @@ async::Task<> Intake::extracted_record(char type, std::string payload) {
     case 'R': co_await take_recipient(std::move(payload)); break;
     case 'L':
     case '>': write(type, payload); break;
+    case 'f': take_flags(payload); break;
     case 'r':
     case 'e':
     case 'P': break;

@@ -6,7 +6,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/mail/address.h"
-#include "lib/mail/address_list.h"
 
 namespace postern::cleanup {
 
@@ -25,10 +24,9 @@ std::string utc_stamp(std::int64_t seconds) {
   return out;
 }
 
-std::string from_value(std::string_view sender, std::string_view full_name) {
-  std::string address = sender.empty() ? std::string(kMailerDaemon) : mail::quote_address(sender);
-  if (full_name.empty() || sender.empty()) return address;
-  return mail::quote_phrase(full_name) + " <" + address + ">";
+std::string from_value(const HeaderPolicy& policy, std::string_view sender, std::string_view full_name) {
+  if (sender.empty()) return std::string(kMailerDaemon);
+  return mail::from_value(policy.from_format, mail::quote_address(sender), full_name, policy.charset);
 }
 
 }  // namespace
@@ -86,7 +84,7 @@ AddedHeaders missing_headers(const HeaderPolicy& policy, const HeaderState& stat
     out.lines.push_back(prefix + "Date: " + rfc5322_date(arrival));
   }
   if (!(state.resent ? state.has_resent_from : state.has_from)) {
-    out.lines.push_back(prefix + "From: " + from_value(sender, full_name));
+    out.lines.push_back(prefix + "From: " + from_value(policy, sender, full_name));
   }
   if (!state.has_recipients && !policy.undisclosed.empty()) out.lines.push_back(policy.undisclosed);
   return out;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/mail/from_header.h"
 #include "lib/mail/header.h"
 
 namespace postern::cleanup {
@@ -20,6 +21,8 @@ struct HeaderPolicy {
   std::string undisclosed;        // undisclosed_recipients_header
   std::string myhostname;
   bool long_ids = false;  // enable_long_queue_ids
+  mail::FromFormat from_format = mail::FromFormat::standard;
+  std::string charset = "utf-8";  // full_name_encoding_charset
 };
 
 // What was seen in the primary headers.

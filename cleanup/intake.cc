@@ -25,6 +25,9 @@ mail::MimeOptions mime_options(const Params& params) {
   out.report_8bit_header = params.strict_7bit_headers || params.strict_8bitmime;
   out.report_8bit_body = params.strict_8bitmime || params.strict_8bitmime_body;
   out.report_encoding_domain = params.strict_mime_encoding_domain;
+  out.report_header_end = params.non_empty_end_of_header_action == "reject";
+  out.mark_header_end = params.non_empty_end_of_header_action == "add_header";
+  out.downgrade = params.force_mime_input_conversion;
   return out;
 }
 
@@ -116,8 +119,8 @@ mail::SizeRecord Intake::size_record() {
   const bool utf8_used =
       utf8_recipient_ ||
       (send_options_ & (mail::send_option::kSmtpUtf8Header | mail::send_option::kSmtpUtf8Sender)) != 0;
-  const bool utf8_asked = (request_.flags & service::cleanup_flag::kSmtpUtf8) != 0 ||
-                          (utf8_used && (request_.flags & service::cleanup_flag::kSmtpUtf8Auto) != 0);
+  const bool detects = params_.smtputf8_enable && (request_.flags & service::cleanup_flag::kSmtpUtf8Auto) != 0;
+  const bool utf8_asked = (request_.flags & service::cleanup_flag::kSmtpUtf8) != 0 || (utf8_used && detects);
   if (utf8_asked) send_options_ |= mail::send_option::kSmtpUtf8Requested;
   size.send_options = send_options_;
   return size;

@@ -55,6 +55,13 @@ class Server final : public service::Program {
     auto params = Params::load(worker.config());
     if (!params) log::fatal("{}", params.error().text);
     params_ = std::move(*params);
+    const auto format = mail::parse_from_format(params_.header_from_format);
+    if (!format) log::fatal("{}", format.error().text);
+    from_format_ = *format;
+    const std::string& end = params_.non_empty_end_of_header_action;
+    if (end != "fix_quietly" && end != "add_header" && end != "reject") {
+      log::fatal("bad parameter value: non_empty_end_of_header_action = {}", end);
+    }
     rewrite_ = std::make_unique<service::RewriteClient>(worker.loop(), "private/" + params_.rewrite_service_name,
                                                         params_.ipc_timeout);
     tables_ = std::make_unique<service::Tables>(worker);
@@ -81,6 +88,8 @@ class Server final : public service::Program {
     headers.undisclosed = params_.undisclosed_recipients_header;
     headers.myhostname = params_.myhostname;
     headers.long_ids = params_.enable_long_queue_ids;
+    headers.from_format = from_format_;
+    headers.charset = params_.full_name_encoding_charset;
     shared_ = std::make_unique<Shared>(Shared{params_, *queue_, *rewrite_, *disk_, std::move(headers), mapping_.get(),
                                               checks_->any() ? checks_.get() : nullptr, reporter_.get()});
   }
@@ -167,6 +176,7 @@ class Server final : public service::Program {
   }
 
   Params params_;
+  mail::FromFormat from_format_ = mail::FromFormat::standard;
   std::unique_ptr<mail::QueueDir> queue_;
   std::unique_ptr<service::RewriteClient> rewrite_;
   std::unique_ptr<service::Tables> tables_;

@@ -15,6 +15,8 @@ namespace {
 
 // An alias of an alias of an alias ... is taken for a loop.
 constexpr int kMaxDepth = 100;
+// Whom mail to the empty address goes to.
+constexpr std::string_view kNobody = "MAILER-DAEMON";
 constexpr std::string_view kBadConfiguration = "mail system configuration error";
 
 }  // namespace
@@ -170,8 +172,8 @@ async::Task<bool> Attempt::expand_alias(Target target, Alias alias) {
   target.rights = alias.rights;
   auto destinations = parse_destinations(alias.value);
   if (destinations.empty()) {
-    log::warning("alias {} names no recipient", alias.name);
-    co_return co_await tell(&target, make_outcome("5.3.5", std::string(kBadConfiguration)));
+    log::warning("no recipient in alias lookup result for {}", alias.name);
+    co_return co_await tell(&target, make_outcome("4.3.0", "alias database unavailable"));
   }
   co_return co_await to_all(std::move(target), std::move(destinations), extension);
 }
@@ -195,6 +197,7 @@ async::Task<bool> Attempt::to_all(Target named, std::vector<Destination> destina
 
 async::Task<bool> Attempt::to_address(Target named, Destination destination, std::string added_extension) {
   std::string address = std::move(destination.text);
+  if (address.empty()) address = std::string(kNobody) + "@" + params_.myhostname;
   if (!added_extension.empty()) {
     const auto parts = mail::split_address(address);
     address = mail::join_address(std::string(parts.local) + added_extension, parts.domain);
@@ -204,6 +207,9 @@ async::Task<bool> Attempt::to_address(Target named, Destination destination, std
   Result<service::ResolveReply> route = co_await shared_.rewrite.resolve(named.sender, *complete);
   if (!route || (route->flags & service::resolve_flag::kFail) != 0) {
     co_return co_await tell(&named, make_outcome("4.3.0", "address resolver failure"));
+  }
+  if ((route->flags & service::resolve_flag::kError) != 0) {
+    co_return co_await tell(&named, make_outcome("5.1.3", "bad recipient address syntax: " + *complete));
   }
   if (route->transport != shared_.transport) {
     co_return co_await resubmit(std::move(named), *complete);
@@ -224,14 +230,17 @@ async::Task<bool> Attempt::to_include(Target named, std::string path) {
   if (!first_time("include " + path)) co_return true;
   auto file = read_include(path, named.rights);
   if (!file) {
-    log::warning("unable to lookup :include: file {}: {}", path, file.error().text);
+    if (file.error().code == kUnusableFile) {
+      log::warning(":include: {}", file.error().text);
+    } else {
+      log::warning("unable to lookup :include: file {}: {}", path, file.error().text);
+    }
     co_return co_await tell(&named, make_outcome("5.3.5", std::string(kBadConfiguration)));
   }
   if (named.source != Source::forward) {
     // On nobody's behalf: the list's owner answers for the files and commands in it.
     named.rights = shared_.default_rights;
-    const auto owner = file->owner == 0 || file->world_writable ? std::optional<User>()
-                                                                : find_user(file->owner).value_or(std::nullopt);
+    const auto owner = file->owner == 0 ? std::optional<User>() : find_user(file->owner).value_or(std::nullopt);
     if (owner) named.rights = {owner->uid, owner->gid};
   }
   named.source = Source::include;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The right-hand side of an alias, a .forward file or an :include: file: what mail is to be delivered to. Pure.
 //
-// Items stand between commas; quotes protect commas and blanks, comments in parentheses are dropped.
+// Items stand between commas or blanks; quotes protect both, comments in parentheses are dropped.
 //   user, user@domain, Name <user@domain>, \user (that user's mailbox, whatever aliases and .forward files say)
-//   /file   ~/file   |command   "|command with blanks"   :include:/file
+//   /file   ~/file   |command   "|command with blanks"   :include:/file   group: user, user;
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ namespace postern::local {
 
 struct Destination {
   enum class Kind { address, file, command, include } kind = Kind::address;
-  std::string text;     // address: internal form; file and include: a path; command: the command line
+  std::string text;     // address: internal form, empty for "" and @; file and include: a path; command: its line
   bool direct = false;  // address: \user
   bool operator==(const Destination&) const = default;
 };

@@ -22,8 +22,9 @@ async::Task<bool> Attempt::to_file(Target target, std::string path) {
     co_return co_await tell(&target, make_outcome("5.7.1", "mail to file is restricted"));
   }
   if (path.starts_with('~')) {
-    if (!target.context) {
-      log::warning("{}: there is no home directory here", path);
+    const bool own = path.starts_with("~/");
+    if (!own || !target.context) {
+      log::warning("{} for: {}", own ? "unknown home directory" : "bad home directory syntax", path);
       co_return co_await tell(&target, make_outcome("5.3.5", "mail system configuration error"));
     }
     path = target.context->home + path.substr(1);

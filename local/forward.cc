@@ -24,11 +24,11 @@ struct OpenFile {
 
 // Opened with these rights; whatever is said about it is said by root again. Error::code tells whether the file is
 // simply not there.
-Result<OpenFile> open_file(const std::string& path, uid_t uid, gid_t gid) {
+Result<OpenFile> open_file(const std::string& path, uid_t uid, gid_t gid, int extra = 0) {
   const auto as_user = Identity::assume(uid, gid);
   if (!as_user) return fail(as_user.error().text, EIO);
   // O_NONBLOCK: the name may be a FIFO.
-  OpenFile out{Fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)), {}};
+  OpenFile out{Fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | extra)), {}};
   if (!out.fd || ::fstat(out.fd.get(), &out.st) < 0) return fail(errno_text(errno), errno);
   return out;
 }
@@ -62,7 +62,7 @@ bool usable_forward(const std::string& path, const struct stat& st, const User& 
   return true;
 }
 
-bool is_absent(int code) { return code == ENOENT || code == ENOTDIR || code == EACCES || code == ENAMETOOLONG; }
+bool is_absent(int code) { return code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG; }
 
 }  // namespace
 
@@ -72,10 +72,16 @@ Result<std::vector<Destination>> read_forward(const std::vector<std::string>& pa
     if (!possible) return std::unexpected(possible.error());
   }
   for (const auto& path : paths) {
-    const auto file = open_file(path, user.uid, user.gid);
+    // A link could lead to what is not the user's own decision.
+    const auto file = open_file(path, user.uid, user.gid, O_NOFOLLOW);
     if (!file && is_absent(file.error().code)) continue;
-    if (!file) return fail("cannot open " + path + ": " + file.error().text, file.error().code);
-    if (!usable_forward(path, file->st, user)) continue;
+    // A file that is there and cannot be used is as good as none, and no other stands in for it.
+    const int code = file ? 0 : file.error().code;
+    if (code == ELOOP) log::warning("file {} is not a regular file", path);
+    if (code == EACCES) log::warning("cannot open file {}: {}", path, file.error().text);
+    if (code == ELOOP || code == EACCES) break;
+    if (!file) return fail("cannot open " + path + ": " + file.error().text, code);
+    if (!usable_forward(path, file->st, user)) break;
     const auto content = read_all(file->fd.get());
     if (!content) return fail("cannot read " + path + ": " + content.error().text, content.error().code);
     return parse_destination_file(*content);
@@ -88,10 +94,11 @@ Result<IncludeFile> read_include(const std::string& path, Rights rights) {
   if (::geteuid() != 0) rights = {::geteuid(), ::getegid()};
   const auto file = open_file(path, rights.uid, rights.gid);
   if (!file) return std::unexpected(file.error());
-  if (!S_ISREG(file->st.st_mode)) return fail("not a regular file");
+  if (!S_ISREG(file->st.st_mode)) return fail("file " + path + " is not a regular file", kUnusableFile);
+  if ((file->st.st_mode & S_IWOTH) != 0) return fail("file " + path + " is world writable", kUnusableFile);
   const auto content = read_all(file->fd.get());
   if (!content) return std::unexpected(content.error());
-  return IncludeFile{parse_destination_file(*content), file->st.st_uid, (file->st.st_mode & S_IWOTH) != 0};
+  return IncludeFile{parse_destination_file(*content), file->st.st_uid};
 }
 
 }  // namespace postern::local

@@ -5,6 +5,7 @@
 
 #include "lib/base/identity.h"
 #include "lib/base/log.h"
+#include "local/biff.h"
 
 namespace postern::local {
 
@@ -41,6 +42,7 @@ Mailboxes::Mailboxes(const Params& params) : params_(params) {
   auto locks = mail::parse_lock_methods(params.mailbox_delivery_lock);
   if (!locks) log::fatal("mailbox_delivery_lock: {}", locks.error().text);
   options_ = *locks;
+  options_.lasting = true;
   options_.check_owner = params.strict_mailbox_ownership;
   options_.lock_attempts = params.deliver_lock_attempts;
   options_.lock_delay = params.deliver_lock_delay;
@@ -69,7 +71,13 @@ service::Outcome Mailboxes::put(const std::string& path, Rights rights, const ma
 service::Outcome Mailboxes::to_user(const User& user, const mail::MessageCopy& copy) const {
   const MailboxPlace place = mailbox_place(params_, user);
   const gid_t gid = place.in_spool ? spool_group(place.path, user.gid) : user.gid;
-  return put(place.path, {user.uid, gid}, copy, options_);
+  struct stat before{};
+  const std::int64_t offset = ::stat(place.path.c_str(), &before) == 0 ? before.st_size : 0;
+  mail::MboxOptions options = options_;
+  options.user = user.name;
+  service::Outcome out = put(place.path, {user.uid, gid}, copy, options);
+  if (params_.biff && out.status[0] == '2' && !place.path.ends_with('/')) tell_biff(user.name, offset, biff_port());
+  return out;
 }
 
 service::Outcome Mailboxes::to_file(const std::string& path, Rights rights, const mail::MessageCopy& copy) const {

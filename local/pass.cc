@@ -38,6 +38,9 @@ async::Task<Result<bool>> pass_on(async::Loop& loop, const service::Delivery* de
   ipc::put_message(stream, 1, request);
   const async::Io io = co_await stream.flush(deadline_in(limit));
   if (io != async::Io::ok) co_return fail("transport " + transport + ": " + async::describe(io, stream.error_code()));
+  const Result<> hello = co_await ipc::expect_hello(stream, std::string(service::kDeliveryProtocol),
+                                                    service::kDeliveryVersion, deadline_in(limit));
+  if (!hello) co_return fail("transport " + transport + ": " + hello.error().text);
   Result<ipc::Frame> frame = co_await ipc::read_frame(stream, deadline_in(limit));
   if (!frame) co_return fail("transport " + transport + ": " + frame.error().text);
   const auto result = ipc::decode<service::DeliveryResult>(frame->payload);

@@ -115,12 +115,13 @@ async::Task<bool> Attempt::to_luser_relay(Target target) {
   if (!first_time("luser " + target.local)) co_return true;
   const auto address = expand_text(params_.luser_relay, target, std::nullopt, params_.recipient_delimiter,
                                    params_.forward_expansion_filter);
-  const auto destinations = address ? parse_destinations(*address) : std::vector<Destination>{};
-  if (destinations.size() != 1 || destinations[0].kind != Destination::Kind::address) {
-    log::warning("luser_relay: one address is needed: {}", address ? *address : address.error().text);
+  if (!address || text::trim(*address).empty()) {
+    log::warning("luser_relay: an address is needed: {}", address ? *address : address.error().text);
     co_return co_await tell(&target, make_outcome("4.3.5", "mail system configuration error"));
   }
-  co_return co_await to_address(std::move(target), destinations[0], "");
+  // One address, whatever it looks like: strangers have a say in what a local part looks like.
+  Destination relay{Destination::Kind::address, std::string(text::trim(*address)), false};
+  co_return co_await to_address(std::move(target), std::move(relay), "");
 }
 
 }  // namespace postern::local

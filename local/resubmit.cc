@@ -111,8 +111,10 @@ service::Outcome outcome_of(const service::CleanupResult& result, const std::str
 async::Task<service::Outcome> Resubmission::send_one(const service::Delivery* delivery, const Message* message) {
   const std::string& id = delivery->request().queue_id;
   const Deadline deadline = deadline_in(params_.ipc_timeout);
+  const std::int64_t detects =
+      service::utf8_detection(params_.smtputf8_autodetect_classes, service::MailSource::forward);
   Result<std::unique_ptr<service::CleanupStream>> opened =
-      co_await cleanup_.open({service::cleanup_flag::kInternal}, deadline);
+      co_await cleanup_.open({service::cleanup_flag::kInternal | detects}, deadline);
   if (!opened) {
     log::warning("{}: {}", id, opened.error().text);
     co_return make_outcome("4.3.0", "unable to forward message");

@@ -4,6 +4,7 @@
 #include "lib/base/text.h"
 #include "lib/config/expand.h"
 #include "lib/mail/address.h"
+#include "lib/parse/local_part.h"
 #include "lib/service/command.h"
 
 namespace postern::local {
@@ -21,7 +22,7 @@ void split_target(Target& target, std::string_view delimiters, bool owner_reques
   const auto parts = mail::split_address(target.shown.address);
   target.local = text::lower(parts.local);
   target.domain = text::lower(parts.domain);
-  const auto split = mail::split_extension(target.local, delimiters, owner_request_special);
+  const auto split = parse::split_extension(target.local, delimiters, owner_request_special);
   target.user = split.user;
   target.extension = split.extension;
   target.delimiter = split.delimiter;

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "master/addresses.h"
 
-#include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
-#include <memory>
 
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
+#include "lib/config/interfaces.h"
 #include "lib/config/value.h"
 #include "lib/parse/host_port.h"
 
@@ -25,53 +23,8 @@ void add_once(std::vector<IpAddress>& list, const IpAddress& address) {
   if (std::ranges::find(list, address) == list.end()) list.push_back(address);
 }
 
-std::optional<IpAddress> from_sockaddr(const sockaddr* address) {
-  IpAddress out;
-  if (address != nullptr && address->sa_family == AF_INET) {
-    std::memcpy(out.bytes.data(), &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, 4);
-    return out;
-  }
-  if (address != nullptr && address->sa_family == AF_INET6) {
-    out.family = IpAddress::Family::v6;
-    std::memcpy(out.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, 16);
-    return out;
-  }
-  return std::nullopt;
-}
-
-std::vector<IpAddress> resolve_host(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-  std::vector<IpAddress> out;
-  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
-    if (const auto address = from_sockaddr(a->ai_addr)) add_once(out, *address);
-  }
-  return out;
-}
-
-std::uint16_t resolve_port(const std::string& service) {
-  addrinfo hints{};
-  hints.ai_family = AF_INET;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (::getaddrinfo(nullptr, service.c_str(), &hints, &found) != 0) return 0;
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-  return ntohs(reinterpret_cast<const sockaddr_in*>(found->ai_addr)->sin_port);
-}
-
 std::vector<IpAddress> loopback_addresses() {
-  std::vector<IpAddress> out;
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) == 0) {
-    const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
-    for (const ifaddrs* i = list; i != nullptr; i = i->ifa_next) {
-      const auto address = from_sockaddr(i->ifa_addr);
-      if (address && address->is_loopback()) add_once(out, *address);
-    }
-  }
+  auto out = config::interface_addresses(true);
   if (out.empty()) out.push_back(*parse::parse_ip("127.0.0.1"));
   return out;
 }
@@ -153,7 +106,9 @@ Result<Protocols> parse_protocols(std::string_view list) {
   return out;
 }
 
-Resolver system_resolver() { return {resolve_host, resolve_port, loopback_addresses}; }
+Resolver system_resolver(std::function<std::uint16_t(const std::string&)> port) {
+  return {config::host_addresses, std::move(port), loopback_addresses};
+}
 
 Protocols kernel_protocols() {
   const Fd v4(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

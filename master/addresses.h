@@ -41,7 +41,8 @@ struct Resolver {
   // Loopback addresses of this machine, for inet_interfaces = loopback-only.
   std::function<std::vector<parse::IpAddress>()> loopback;
 };
-[[nodiscard]] Resolver system_resolver();
+// `port` finds service names.
+[[nodiscard]] Resolver system_resolver(std::function<std::uint16_t(const std::string&)> port);
 // Whether the kernel has the protocol at all.
 [[nodiscard]] Protocols kernel_protocols();
 

@@ -34,6 +34,7 @@
 #include "lib/config/config.h"
 #include "lib/config/master_cf.h"
 #include "lib/config/value.h"
+#include "lib/tls/channels.h"
 #include "master/environment.h"
 #include "master/locks.h"
 #include "master/supervisor.h"
@@ -158,11 +159,18 @@ Result<Setup> complete_setup(const config::Config& config, const Arguments& argu
   if (!master_cf) return std::unexpected(master_cf.error());
   auto plan = make_plan(*master_cf, *settings, is_program);
   if (!plan) return std::unexpected(plan.error());
+  const auto problems = tls::channel_problems(*master_cf, config);
+  if (!problems) return std::unexpected(problems.error());
+  if (!problems->empty()) return fail(problems->front());
+  add_switch_sockets(*plan, tls::switch_targets(*master_cf, config));
   auto protocols = parse_protocols(settings->main.inet_protocols);
   if (!protocols) return std::unexpected(protocols.error());
+  auto ports = config::TcpPorts::parse(settings->main.known_tcp_ports);
+  if (!ports) return fail("known_tcp_ports: " + ports.error().text);
   const auto kernel = kernel_protocols();
   setup.sockets = {config::split_list(settings->main.inet_interfaces),
                    {protocols->v4 && kernel.v4, protocols->v6 && kernel.v6},
+                   std::move(*ports),
                    owner->uid,
                    owner->gid};
   export_environment(config, *settings);

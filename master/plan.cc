@@ -6,6 +6,7 @@
 #include "lib/base/text.h"
 #include "lib/config/expand.h"
 #include "lib/config/value.h"
+#include "lib/tls/channels.h"
 
 namespace postern::master {
 
@@ -119,6 +120,13 @@ Result<Plan> make_plan(const config::MasterCf& master_cf, const Settings& settin
                            ") is not available: there is no program " + service.path);
   }
   return plan;
+}
+
+void add_switch_sockets(Plan& plan, const std::set<std::string>& targets) {
+  for (ServicePlan& service : plan.services) {
+    if (service.entry.command != "smtpd" || !targets.contains(service.entry.service)) continue;
+    service.switch_socket = tls::switch_socket(service.entry.service);
+  }
 }
 
 std::vector<std::string> worker_arguments(const ServicePlan& plan, const Settings& settings, const WorkerStart& start) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,10 +37,11 @@ struct Settings {
 struct ServicePlan {
   config::MasterEntry entry;
   Kind kind = Kind::isolated;
-  std::string path;              // of the program
-  bool one_per_process = false;  // every process serves one session
-  int limit = 0;                 // processes when one_per_process, else sessions of all workers together; 0 = none
-  int per_worker = 0;            // sessions of an event worker
+  std::string path;                // of the program
+  bool one_per_process = false;    // every process serves one session
+  int limit = 0;                   // processes when one_per_process, else sessions of all workers together; 0 = none
+  int per_worker = 0;              // sessions of an event worker
+  std::string switch_socket = {};  // where other services hand sessions over (tlsswitchchannel); empty: none do
 
   // "private/smtp", or the name of an inet service.
   [[nodiscard]] std::string endpoint() const { return entry.endpoint(); }
@@ -56,6 +58,9 @@ struct Plan {
 };
 [[nodiscard]] Result<Plan> make_plan(const config::MasterCf& master_cf, const Settings& settings,
                                      const std::function<bool(const std::string& path)>& is_program);
+
+// Gives the smtpd services of these names the socket at which sessions are switched to them.
+void add_switch_sockets(Plan& plan, const std::set<std::string>& targets);
 
 // master_service_disable: "type", "name/type", "all", each with an optional "!"; the first that matches decides.
 [[nodiscard]] bool is_disabled(std::string_view list, const config::MasterEntry& entry);

@@ -84,7 +84,9 @@ int Service::share(bool candidate) const {
 }
 
 bool Service::limit_allows() const {
-  if (plan_.kind == Kind::single) return workers_.empty();
+  if (plan_.kind == Kind::single) {
+    return std::ranges::all_of(workers_, [](const auto& w) { return w.second.aside; });
+  }
   if (!one_per_process()) return share(false) >= 0;
   return process_limit() == 0 || static_cast<int>(workers_.size()) < process_limit();
 }
@@ -205,6 +207,8 @@ Effects Service::report(pid_t pid, std::string_view packet, Deadline now) {
   } else if (verb == "busy" || verb == "late" || verb == "calm") {
     worker.busy = verb != "calm";
     worker.late = verb == "late";
+  } else if (verb == "aside") {
+    worker.aside = worker.phase == Phase::retiring;
   } else if (verb == "build") {
     check_build(pid, worker, rest, now, effects);
   } else if (verb == "file") {

@@ -98,6 +98,7 @@ class Service {
     int session_limit = 0;
     int sessions = 0;
     bool full = false;
+    bool aside = false;  // what one process must do alone is done: its successor may start
     bool busy = false;
     bool late = false;
     bool foreign = false;  // of another build: it is being killed

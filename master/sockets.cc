@@ -149,6 +149,12 @@ Result<Fd> open_local(const ServicePlan& plan, const SocketOptions& options) {
 
 }  // namespace
 
+Result<Fd> open_switch_socket(const std::string& path, const SocketOptions& options) {
+  const AsOwner owner(options.owner_uid, options.owner_gid);
+  if (owner.failed()) return fail_errno("become mail_owner");
+  return open_unix(path, SOCK_SEQPACKET);
+}
+
 Result<Listeners> open_listeners(const ServicePlan& plan, const SocketOptions& options, const Resolver& resolver) {
   if (plan.entry.type == ServiceType::inet) return open_inet_service(plan, options, resolver);
   auto fd = open_local(plan, options);

@@ -12,6 +12,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/fd.h"
+#include "lib/config/tcp_ports.h"
 #include "master/addresses.h"
 #include "master/plan.h"
 
@@ -20,6 +21,7 @@ namespace postern::master {
 struct SocketOptions {
   std::vector<std::string> interfaces;
   Protocols protocols;
+  config::TcpPorts ports;
   uid_t owner_uid = 0;
   gid_t owner_gid = 0;
 };
@@ -32,6 +34,8 @@ struct Listeners {
 // The working directory is queue_directory.
 [[nodiscard]] Result<Listeners> open_listeners(const ServicePlan& plan, const SocketOptions& options,
                                                const Resolver& resolver);
+// A SOCK_SEQPACKET socket of mail_owner at `path`, for sessions that come from other services.
+[[nodiscard]] Result<Fd> open_switch_socket(const std::string& path, const SocketOptions& options);
 // Connects to the service's own socket and writes `byte`; never waits. Nobody hears a wakeup that finds no room.
 void send_wakeup(const ServicePlan& plan, char byte);
 

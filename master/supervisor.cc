@@ -58,6 +58,9 @@ struct Supervisor::Unit {
   explicit Unit(Service s) : service(std::move(s)) {}
   Service service;
   Listeners listeners;
+  // Another listener, which comes and goes with the configuration, and where it is.
+  Fd switch_socket;
+  std::string switch_path;
   // Watches go before the descriptors that they watch.
   std::vector<std::unique_ptr<async::IoWatch>> watches;
   std::map<pid_t, Channel> channels;
@@ -74,7 +77,7 @@ Supervisor::Supervisor(async::Loop& loop, Setup setup, Load load, int stdout_fd)
       setup_(std::move(setup)),
       load_(std::move(load)),
       stdout_fd_(stdout_fd),
-      resolver_(system_resolver()) {}
+      resolver_(system_resolver([this](const std::string& service) { return setup_.sockets.ports.find(service); })) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -140,6 +143,7 @@ Result<std::unique_ptr<Supervisor::Unit>> Supervisor::make_unit(ServicePlan plan
                            .build_id = std::string(build_id())};
   auto unit = std::make_unique<Unit>(Service(std::move(plan), options));
   unit->listeners = std::move(*listeners);
+  if (auto opened = keep_switch_socket(*unit); !opened) return std::unexpected(opened.error());
   return unit;
 }
 
@@ -150,15 +154,34 @@ Service::Options Supervisor::options_of(const Unit& unit) const {
           .build_id = std::string(build_id())};
 }
 
+Result<> Supervisor::keep_switch_socket(Unit& unit) {
+  const std::string& wanted = unit.service.plan().switch_socket;
+  if (wanted == unit.switch_path) return {};
+  unit.switch_socket.reset();
+  if (!unit.switch_path.empty()) ::unlink(unit.switch_path.c_str());
+  unit.switch_path.clear();
+  if (wanted.empty()) return {};
+  auto fd = open_switch_socket(wanted, setup_.sockets);
+  if (!fd) return fail("service " + unit.service.plan().endpoint() + ": " + fd.error().text, fd.error().code);
+  unit.switch_socket = std::move(*fd);
+  unit.switch_path = wanted;
+  return {};
+}
+
+void Supervisor::watch_listener(Unit& unit, int fd) {
+  Unit* raw = &unit;
+  unit.watches.push_back(std::make_unique<async::IoWatch>(loop_, fd, async::IoWatch::What::read, [this, raw] {
+    // Another socket of the service may have been first in this turn.
+    if (raw->service.wants_worker(Clock::now())) start_worker(*raw);
+    update(*raw);
+  }));
+}
+
 void Supervisor::watch(Unit& unit) {
   Unit* raw = &unit;
-  for (const auto& fd : unit.listeners.sockets) {
-    unit.watches.push_back(std::make_unique<async::IoWatch>(loop_, fd.get(), async::IoWatch::What::read, [this, raw] {
-      // Another socket of the service may have been first in this turn.
-      if (raw->service.wants_worker(Clock::now())) start_worker(*raw);
-      update(*raw);
-    }));
-  }
+  unit.watches.clear();
+  for (const auto& fd : unit.listeners.sockets) watch_listener(unit, fd.get());
+  if (unit.switch_socket) watch_listener(unit, unit.switch_socket.get());
   unit.pause = std::make_unique<async::Timer>(loop_, [this, raw] { update(*raw); });
   unit.wakeup = std::make_unique<async::Timer>(loop_, [this, raw] { on_wakeup(*raw); });
 }
@@ -235,10 +258,11 @@ Result<pid_t> Supervisor::spawn_worker(Unit& unit, const WorkerStart& start, std
 void Supervisor::start_worker(Unit& unit) {
   const auto now = Clock::now();
   auto start = unit.service.next_start(now);
-  start.sockets = unit.listeners.sockets.size();
   std::vector<int> sockets;
-  sockets.reserve(unit.listeners.sockets.size());
+  sockets.reserve(unit.listeners.sockets.size() + 1);
   for (const auto& fd : unit.listeners.sockets) sockets.push_back(fd.get());
+  if (unit.switch_socket) sockets.push_back(unit.switch_socket.get());
+  start.sockets = sockets.size();
   const auto pid = spawn_worker(unit, start, std::move(sockets));
   apply(unit, pid ? unit.service.started(*pid, now) : unit.service.start_failed(pid.error().text, now));
 }
@@ -393,6 +417,10 @@ void Supervisor::add_unit(const ServicePlan& plan) {
 
 void Supervisor::reload_unit(Unit& unit, ServicePlan plan) {
   apply(unit, unit.service.reload(std::move(plan), options_of(unit)));
+  // The watches go first: they watch what may be closed now.
+  unit.watches.clear();
+  if (auto kept = keep_switch_socket(unit); !kept) log::error("{}", kept.error().text);
+  watch(unit);
   unit.wakeup->stop();
   on_wakeup(unit);
   update(unit);
@@ -402,6 +430,8 @@ void Supervisor::drop_unit(std::unique_ptr<Unit> unit) {
   apply(*unit, unit->service.remove());
   unit->watches.clear();
   unit->listeners.sockets.clear();
+  unit->switch_socket.reset();
+  if (!unit->switch_path.empty()) ::unlink(unit->switch_path.c_str());
   unit->wakeup->stop();
   unit->pause->stop();
   if (unit->service.worker_count() > 0) leaving_.push_back(std::move(unit));

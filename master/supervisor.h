@@ -54,6 +54,9 @@ class Supervisor {
   [[nodiscard]] Service::Options options_of(const Unit& unit) const;
   void announce(const std::vector<std::string>& warnings) const;
   void watch(Unit& unit);
+  void watch_listener(Unit& unit, int fd);
+  // Opens or closes the socket for sessions from other services, as the plan says.
+  [[nodiscard]] Result<> keep_switch_socket(Unit& unit);
   void update(Unit& unit);
   void start_worker(Unit& unit);
   void start_alone(Unit& unit, HandedOver session);

@@ -37,16 +37,17 @@ struct Courier::Drop {
   std::uint64_t recipients = 0;
 };
 
-Courier::Courier(async::Loop& loop, const Params& params)
+Courier::Courier(async::Loop& loop, const Params& params, std::int64_t without)
     : loop_(loop),
       params_(params),
       queue_({.root = ".", .hash_names = {}, .hash_depth = 0, .long_ids = false}),
       cleanup_(loop, "public/" + params.cleanup_service_name, kCarriersMax),
       done_(loop),
+      without_(without),
       own_uid_(::geteuid()) {
-  for (const auto name : text::words(params.smtputf8_autodetect_classes, ", \t\r\n")) {
-    if (params.smtputf8_enable && (name == "sendmail" || name == "all")) detects_utf8_ = true;
-  }
+  const std::int64_t detects =
+      service::utf8_detection(params.smtputf8_autodetect_classes, service::MailSource::sendmail);
+  detects_utf8_ = params.smtputf8_enable && detects != 0;
 }
 
 void Courier::scan() {
@@ -178,6 +179,7 @@ async::Task<Courier::Fate> Courier::copy(Drop* drop) {
   if (detects_utf8_) request.flags |= service::cleanup_flag::kSmtpUtf8Auto;
   // A message that was filtered when it came in is not filtered again by milters that know nothing of its client.
   if (drop->requeued) request.flags &= ~service::cleanup_flag::kMilter;
+  request.flags &= ~without_;
   auto stream = co_await cleanup_.open(request, deadline_in(params_.ipc_timeout));
   if (!stream) {
     log::warning("{}/{}: {}", kQueue, drop->id, stream.error().text);

@@ -28,7 +28,8 @@ namespace postern::pickup {
 
 class Courier {
  public:
-  Courier(async::Loop& loop, const Params& params);
+  // `without`: the bits of cleanup_flag that are not to be set (receive_override_options).
+  Courier(async::Loop& loop, const Params& params, std::int64_t without = 0);
   async::Task<> look();
   // No further message is begun.
   void finish_up() { stopping_ = true; }
@@ -59,6 +60,7 @@ class Courier {
   bool again_ = false;
   bool stopping_ = false;
   bool detects_utf8_ = false;  // smtputf8_autodetect_classes has "sendmail"
+  std::int64_t without_;
   uid_t own_uid_;
 };
 

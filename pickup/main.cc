@@ -7,6 +7,7 @@
 // Opens: maildrop/, corrupt/ below queue_directory. Serves: public/pickup (trigger bytes). Calls: public/cleanup.
 #include <memory>
 
+#include "lib/service/receive_overrides.h"
 #include "lib/service/worker.h"
 #include "pickup/courier.h"
 #include "pickup/params.h"
@@ -23,9 +24,14 @@ class Server final : public service::Program {
     auto params = Params::load(worker.config());
     if (!params) log::fatal("{}", params.error().text);
     params_ = std::move(*params);
+    const auto overrides = service::parse_receive_overrides(params_.receive_override_options);
+    if (!overrides) log::fatal("{}", overrides.error().text);
+    without_ = overrides->cleanup_without;
   }
 
-  void after_jail(service::Worker& worker) override { courier_ = std::make_unique<Courier>(worker.loop(), params_); }
+  void after_jail(service::Worker& worker) override {
+    courier_ = std::make_unique<Courier>(worker.loop(), params_, without_);
+  }
 
   async::Task<> serve(service::Worker& worker, service::Connection connection) override {
     const std::string request = co_await service::read_trigger(worker.loop(), std::move(connection.fd));
@@ -39,6 +45,7 @@ class Server final : public service::Program {
 
  private:
   Params params_;
+  std::int64_t without_ = 0;
   std::unique_ptr<Courier> courier_;
 };
 

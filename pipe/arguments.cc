@@ -8,12 +8,12 @@
 #include "lib/base/text.h"
 #include "lib/config/expand.h"
 #include "lib/mail/address.h"
+#include "lib/parse/local_part.h"
 
 namespace postern::pipe {
 
 namespace {
 
-using service::DeliveryRequest;
 using service::RequestRecipient;
 
 std::string address_text(const Attributes& attributes, std::string_view address) {
@@ -63,8 +63,8 @@ constexpr std::array kRequestMacros{
     RequestMacro{"size", [](const Expansion& e) { return std::to_string(e.request.data_size); }},
 };
 
-mail::LocalParts local_parts(const Expansion& e, const RequestRecipient& r) {
-  return mail::split_extension(mail::split_address(r.address).local, e.delimiters);
+parse::LocalParts local_parts(const Expansion& e, const RequestRecipient& r) {
+  return parse::split_extension(mail::split_address(r.address).local, e.delimiters);
 }
 
 constexpr std::array kRecipientMacros{

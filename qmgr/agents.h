@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections to delivery agents: one delivery at a time on each, kept for a few seconds between deliveries.
+//
+// An agent announces itself when it accepts a connection. What it is to deliver is chosen only then: while all
+// processes of a transport are busy, the queue is still open to a better choice.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "lib/async/stream.h"
 #include "lib/service/delivery.h"
@@ -14,26 +16,48 @@
 namespace postern::qmgr {
 
 struct AgentAnswer {
-  enum class Kind { result, unreachable, lost } kind = Kind::result;
+  // leaving: the agent retires and has not seen the request. closed: a connection that had been used before was closed,
+  // maybe before the agent saw the request. lost: the agent died of it, or says nonsense.
+  enum class Kind { result, leaving, closed, lost } kind = Kind::result;
   service::DeliveryResult result;
-  std::string reason;  // unreachable, lost
+  std::string reason;  // lost
+};
+
+struct AgentStream {
+  std::unique_ptr<async::Stream> stream;  // nullptr: none
+  bool used = false;                      // it has carried a delivery
 };
 
 class Agents {
  public:
+  enum class Call { here, unreachable, silent };
+  struct CallResult {
+    Call call = Call::here;
+    std::string reason;
+  };
+
   Agents(async::Loop& loop, Duration connect_limit, Duration delivery_limit);
-  // Sends the request to private/TRANSPORT (or public/) and waits for what becomes of it. An agent that closed a kept
-  // connection is not a lost one: the request goes to a new connection, once.
-  async::Task<AgentAnswer> deliver(std::string transport, service::DeliveryRequest request);
+  // Connects to private/TRANSPORT (or public/) and waits until an agent is there: then take() has one more.
+  async::Task<CallResult> call(std::string transport);
+  // An agent that waits for a delivery.
+  [[nodiscard]] AgentStream take(const std::string& transport);
+  // Gives an agent that was not needed back.
+  void put(const std::string& transport, AgentStream agent);
+  // Sends the request and waits for what becomes of it.
+  async::Task<AgentAnswer> deliver(std::string transport, AgentStream agent, service::DeliveryRequest request);
 
  private:
-  async::Task<Result<std::unique_ptr<async::Stream>>> connect(std::string transport);
-  service::KeptStreams& kept(const std::string& transport);
+  struct Kept {
+    explicit Kept(async::Loop& loop);
+    service::KeptStreams used;
+    service::KeptStreams fresh;
+  };
+  Kept& kept(const std::string& transport);
 
   async::Loop& loop_;
   Duration connect_limit_;
   Duration delivery_limit_;
-  std::map<std::string, service::KeptStreams> kept_;  // by transport
+  std::map<std::string, Kept> kept_;  // by transport
 };
 
 }  // namespace postern::qmgr

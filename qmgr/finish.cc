@@ -27,21 +27,20 @@ bool Manager::log_exists(std::string_view log, const std::string& id) const {
 }
 
 async::Task<> Manager::finish(MessagePtr message) {
-  mail::Envelope& e = message->envelope();
-  if (e.recipients_left > 0) {
-    auto fd = queue_.open("active", message->id(), O_RDONLY);
-    const Result<bool> more =
-        fd ? mail::read_more_recipients(fd->get(), e, recipient_quota()) : std::unexpected(fd.error());
-    if (!more) {
-      log::warning("{}: {}", message->id(), more.error().text);
+  if (retiring_ && (message->left_over || message->envelope().recipients_left > 0)) {
+    give_back(*message);
+    wake_next();
+    co_return;
+  }
+  if (message->envelope().recipients_left > 0) {
+    if (read_more(message)) co_return;
+    unread_.erase(message.get());
+    if (message->envelope().recipients_left > 0) {
       postpone(message);
       co_return;
     }
-    if (*more) {
-      tasks_.spawn(assign(message));
-      co_return;
-    }
   }
+  const Message::Work work(*message);
   if (message->probe()) {
     // verify has heard of it, or asks again when somebody wants to know.
     remove(*message);
@@ -127,32 +126,36 @@ async::Task<> Manager::warn_of_delay(MessagePtr message) {
 }
 
 void Manager::postpone(const MessagePtr& held) {
-  const Message& message = *held;
+  Message& message = *held;
   const std::int64_t now = wall_now().seconds;
   const std::int64_t least = seconds(params_.minimal_backoff_time);
   const std::int64_t most = std::max(least, seconds(params_.maximal_backoff_time));
   const std::int64_t delay = std::clamp(now - message.envelope().create_time, least, most);
   const std::string path = queue_.path("active", message.id());
-  const utimbuf times{now + delay, now + delay};
+  const std::int64_t next = message.next_attempt(now + delay);
+  const utimbuf times{next, next};
   if (::utime(path.c_str(), &times) < 0) log::warning("update {} time stamps: {}", path, errno_text(errno));
   crash_point("qmgr.before_defer_rename");
   const auto moved = queue_.rename(message.id(), "active", "deferred");
   if (!moved && moved.error().code != ENOENT) {
     // In active/ nobody would look for it before the next start.
     log::warning("{}: {}", message.id(), moved.error().text);
-    tasks_.spawn(postpone_again(held));
-    return;
+    if (!retiring_) {
+      tasks_.spawn(postpone_again(held));
+      return;
+    }
   }
-  if (!moved) log::warning("{}: {}", message.id(), moved.error().text);
+  if (!moved && moved.error().code == ENOENT) log::warning("{}: {}", message.id(), moved.error().text);
+  if (moved && message.retry_us > 0) due_.add(message.id(), message.retry_us);
   forget(message);
 }
 
 async::Task<> Manager::postpone_again(MessagePtr message) {
   co_await async::sleep(loop_, kRenamePause);
-  postpone(message);
+  if (!message->given_back) postpone(message);
 }
 
-void Manager::remove(const Message& message) {
+void Manager::remove(Message& message) {
   crash_point("qmgr.before_remove");
   const auto removed = queue_.remove("active", message.id());
   if (removed || removed.error().code == ENOENT) {
@@ -163,10 +166,14 @@ void Manager::remove(const Message& message) {
   forget(message);
 }
 
-void Manager::forget(const Message& message) {
+void Manager::forget(Message& message) {
   if (message.probe()) --probes_;
+  message.hold.reset();
+  scheduler_.forget(&message);
+  unread_.erase(&message);
   active_.erase(message.id());
   work_.set();
+  if (retiring_ && active_.empty()) worker_.work_ended();
 }
 
 }  // namespace postern::qmgr

@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <tuple>
 
 #include "lib/base/crash_point.h"
 #include "lib/base/files.h"
-#include "lib/base/require.h"
 #include "lib/base/text.h"
 #include "lib/mail/address.h"
 #include "lib/service/flow.h"
@@ -19,10 +17,7 @@ namespace postern::qmgr {
 
 namespace {
 
-// Recipients read at a time; the rest of a long list is read when these are done.
-constexpr std::size_t kRecipientBatch = 5000;
-constexpr std::int64_t kFutureSlack = 1;   // seconds
-constexpr std::int64_t kLockedPause = 60;  // seconds
+constexpr std::int64_t kFutureSlack = 1;  // seconds
 constexpr std::int64_t kTroublePause = 300;
 constexpr std::size_t kMessagesPerTurn = 50;
 constexpr unsigned kDirectoryMode = 0700;
@@ -45,19 +40,8 @@ void Manager::prepare_directories() const {
   }
 }
 
-void Manager::recover_active() {
-  auto scan = queue_.scan("active");
-  for (;;) {
-    const auto id = scan.next_id();
-    if (!id) log::fatal("scan active queue: {}", id.error().text);
-    if (!*id) return;
-    const auto moved = queue_.rename(**id, "active", "incoming");
-    if (!moved) log::fatal("{}: move from active to incoming: {}", **id, moved.error().text);
-  }
-}
-
 async::Task<> Manager::intake() {
-  for (;;) {
+  while (!retiring_) {
     // A scan goes to its end; what it may have missed is for the next one.
     if (!incoming_scan_ && std::exchange(want_incoming_, false)) incoming_scan_ = queue_.scan("incoming");
     if (!deferred_scan_ && std::exchange(want_deferred_, false)) {
@@ -66,15 +50,16 @@ async::Task<> Manager::intake() {
       scan_started_ = wall_now();
     }
     const bool room = active_.size() < static_cast<std::size_t>(params_.qmgr_message_active_limit);
-    const bool busy = incoming_scan_ || deferred_scan_;
+    const bool busy = incoming_scan_ || deferred_scan_ || due_.ready();
     if (!room || !busy) {
       [[maybe_unused]] const bool signalled = co_await work_.wait(Deadline::max());
       continue;
     }
     // One of each in turn, so that neither new mail nor old waits for the other.
-    for (std::size_t i = 0; i < kMessagesPerTurn; ++i) {
+    for (std::size_t i = 0; i < kMessagesPerTurn && !retiring_; ++i) {
       if (incoming_scan_) co_await take_one(&incoming_scan_, "incoming", false);
       if (deferred_scan_) co_await take_one(&deferred_scan_, "deferred", scan_ignores_times_);
+      if (due_.ready()) co_await take_due();
       if (active_.size() >= static_cast<std::size_t>(params_.qmgr_message_active_limit)) break;
     }
     pump();
@@ -115,6 +100,17 @@ async::Task<bool> Manager::take_one(std::optional<mail::QueueScan>* scan, std::s
   co_return true;
 }
 
+async::Task<> Manager::take_due() {
+  const auto id = due_.take();
+  if (!id || active_.contains(*id)) co_return;
+  // Somebody may have flushed, held or deleted it since.
+  const auto moved = queue_.rename(*id, "deferred", "active");
+  if (!moved && moved.error().code != ENOENT) log::warning("{}: {}", *id, moved.error().text);
+  if (!moved) co_return;
+  crash_point("qmgr.after_active_rename");
+  co_await activate(*id, false);
+}
+
 void Manager::set_aside_corrupt(const std::string& id, const std::string& queue) {
   log::warning("saving corrupt file \"{}\" from queue \"{}\" to queue \"corrupt\"", id, queue);
   const auto moved = queue_.rename(id, queue, "corrupt");
@@ -130,12 +126,11 @@ async::Task<> Manager::activate(std::string id, bool flushed) {
   }
   const auto locked = files::try_lock(fd->get());
   if (!locked || !*locked) {
-    // A delivery agent of a former queue manager is still at work.
-    log::info("{}: skipped, still being delivered", id);
-    activate_later(id, "incoming", kLockedPause);
+    leave_behind(id);
     co_return;
   }
-  auto envelope = mail::read_envelope(fd->get(), recipient_quota());
+  const Message nothing_yet(id, {}, 0);
+  auto envelope = mail::read_envelope(fd->get(), quota(nothing_yet));
   if (!envelope && envelope.error().code == EBADMSG) {
     log::warning("{}: {}", id, envelope.error().text);
     set_aside_corrupt(id, "active");
@@ -174,34 +169,6 @@ void Manager::activate_later(const std::string& id, const std::string& queue, st
   if (!moved) log::warning("{}: {}", id, moved.error().text);
 }
 
-// How many recipients of one message may be read now.
-std::size_t Manager::recipient_quota() const {
-  const auto limit = static_cast<std::size_t>(params_.qmgr_message_recipient_limit);
-  const auto least = static_cast<std::size_t>(params_.qmgr_message_recipient_minimum);
-  const std::size_t room = limit > recipients_in_core_ ? limit - recipients_in_core_ : 0;
-  return std::min(kRecipientBatch, std::max(room, least));
-}
-
-TransportSettings Manager::settings(const std::string& transport) const {
-  const config::Config& config = worker_.config();
-  TransportSettings out;
-  out.window.initial = require(config.service_int(transport, "initial_destination_concurrency"));
-  out.window.limit = require(config.service_int(transport, "destination_concurrency_limit"));
-  out.window.failed_cohort_limit =
-      require(config.service_int(transport, "destination_concurrency_failed_cohort_limit"));
-  out.window.positive =
-      require(parse_feedback("destination_concurrency_positive_feedback",
-                             require(config.service_string(transport, "destination_concurrency_positive_feedback"))));
-  out.window.negative =
-      require(parse_feedback("destination_concurrency_negative_feedback",
-                             require(config.service_string(transport, "destination_concurrency_negative_feedback"))));
-  out.recipient_limit = require(config.service_int(transport, "destination_recipient_limit"));
-  out.delivery_limit = require(config.get_int("default_delivery_session_limit"));
-  out.destination_rate_delay = require(config.service_time(transport, "destination_rate_delay"));
-  out.transport_rate_delay = require(config.service_time(transport, "transport_rate_delay"));
-  return out;
-}
-
 async::Task<service::ResolveReply> Manager::route_by_table(MessagePtr message, std::string address, bool* resolver_ok) {
   const auto special = [&address](std::string service, std::string why) {
     return service::ResolveReply{std::move(service), std::move(why), address, 0};
@@ -229,7 +196,16 @@ bool Manager::discard_double_bounce(const Message& message, const mail::QueueRec
                                     const service::ResolveReply& route) const {
   if ((route.flags & service::resolve_flag::kLocal) == 0) return false;
   if (!text::iequals(mail::split_address(recipient.address).local, params_.double_bounce_sender)) return false;
-  log::warning("{}: undeliverable postmaster notification discarded", message.id());
+  service::RequestRecipient who;
+  who.original = recipient.original;
+  who.address = recipient.address;
+  service::Outcome outcome;
+  outcome.relay = "none";
+  outcome.status = "2.0.0";
+  outcome.text = "undeliverable postmaster notification discarded";
+  const std::int64_t now = service::now_us();
+  log::info("{}", service::delivery_line(message.request(), who, {now, 0, now}, outcome, "sent",
+                                         params_.delay_logging_resolution_limit));
   auto fd = queue_.open("active", message.id(), O_RDWR);
   const Result<> marked = fd ? mail::mark_done(fd->get(), recipient.offset) : std::unexpected(fd.error());
   if (!marked) log::warning("{}: mark recipient: {}", message.id(), marked.error().text);
@@ -270,79 +246,6 @@ async::Task<std::optional<service::ResolveReply>> Manager::route(MessagePtr mess
     reply.nexthop = "4.3.2 deferred transport";
   }
   co_return reply;
-}
-
-async::Task<> Manager::assign(MessagePtr message) {
-  mail::Envelope& e = message->envelope();
-  // This task counts as one entry, so that the message is not finished before all recipients have their place.
-  ++message->pending;
-  if (!e.redirect.empty() && !e.recipients.empty()) {
-    // One delivery stands for all of them, those that were not read included.
-    e.recipients.resize(1);
-    e.recipients.front().address = e.redirect;
-    e.recipients_left = 0;
-  }
-  message->in_core = e.recipients.size();
-  recipients_in_core_ += message->in_core;
-  struct Placed {
-    service::ResolveReply route;
-    service::RequestRecipient recipient;
-    std::string domain;
-  };
-  std::vector<Placed> placed;
-  bool resolver_ok = true;
-  for (std::size_t i = 0; i < e.recipients.size(); ++i) {
-    std::optional<service::ResolveReply> where = co_await route(message, &e.recipients[i], &resolver_ok);
-    if (!where) continue;
-    const mail::QueueRecipient& r = e.recipients[i];
-    std::string domain(mail::split_address(where->recipient).domain);
-    std::string address = where->recipient.empty() ? r.address : where->recipient;
-    placed.push_back({std::move(*where),
-                      {r.original, std::move(address), r.offset, r.dsn_orig_rcpt, r.notify},
-                      text::lower(domain)});
-  }
-  e.recipients.clear();
-  std::ranges::sort(placed, [](const Placed& a, const Placed& b) {
-    return std::tie(a.route.transport, a.route.nexthop, a.domain, a.recipient.address) <
-           std::tie(b.route.transport, b.route.nexthop, b.domain, b.recipient.address);
-  });
-  for (std::size_t i = 0; i < placed.size();) {
-    std::vector<service::RequestRecipient> group;
-    const std::size_t first = i;
-    for (; i < placed.size() && placed[i].route.transport == placed[first].route.transport &&
-           placed[i].route.nexthop == placed[first].route.nexthop;
-         ++i) {
-      group.push_back(std::move(placed[i].recipient));
-    }
-    enqueue(message, placed[first].route, std::move(group));
-  }
-  pump();
-  entry_done(message);
-}
-
-void Manager::enqueue(const MessagePtr& message, const service::ResolveReply& route,
-                      std::vector<service::RequestRecipient> recipients) {
-  Transport* known = scheduler_.find(route.transport);
-  Transport& transport = known != nullptr ? *known : scheduler_.transport(route.transport, settings(route.transport));
-  const bool special = route.transport == params_.error_service_name || route.transport == std::string(kRetryService);
-  const bool one_each = transport.settings.recipient_limit == 1 && !special;
-  const bool alone = one_each || !message->envelope().verp.empty();
-  const std::size_t limit = alone ? 1 : static_cast<std::size_t>(transport.settings.recipient_limit);
-  const std::string nexthop_key = text::lower(route.nexthop);
-  for (auto from = recipients.begin(); from != recipients.end();) {
-    const auto left = static_cast<std::size_t>(recipients.end() - from);
-    const auto to = from + static_cast<std::ptrdiff_t>(limit == 0 ? left : std::min(limit, left));
-    Entry entry{message, {std::make_move_iterator(from), std::make_move_iterator(to)}};
-    from = to;
-    std::string queue_name = nexthop_key;
-    if (one_each) {
-      const auto parts = mail::split_address(entry.recipients[0].address);
-      const auto user = mail::split_extension(parts.local, params_.recipient_delimiter).user;
-      queue_name = text::lower(user) + "@" + nexthop_key;
-    }
-    ++message->pending;
-    add_entry(transport, queue_name, route.nexthop, std::move(entry));
-  }
 }
 
 }  // namespace postern::qmgr

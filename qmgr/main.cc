@@ -16,7 +16,9 @@ namespace {
 
 class Server final : public service::Program {
  public:
-  [[nodiscard]] service::Traits traits() const override { return {.name = "qmgr", .single = true}; }
+  [[nodiscard]] service::Traits traits() const override {
+    return {.name = "qmgr", .single = true, .watchdog_parameter = "qmgr_daemon_timeout"};
+  }
 
   void before_jail(service::Worker& worker) override {
     auto params = Params::load(worker.config());
@@ -33,6 +35,9 @@ class Server final : public service::Program {
     const std::string requests = co_await service::read_trigger(worker.loop(), std::move(connection.fd));
     manager_->trigger(requests);
   }
+
+  void retiring(service::Worker&) override { manager_->retire(); }
+  [[nodiscard]] bool idle() const override { return manager_->idle(); }
 
  private:
   Params params_;

@@ -40,6 +40,8 @@ Manager::Manager(service::Worker& worker, Params params)
                    run_timer_.start(params_.queue_run_delay);
                  }),
       wake_timer_(loop_, [this] { pump(); }),
+      refill_timer_(loop_, [this] { refill_all(); }),
+      left_behind_timer_(loop_, [this] { recover_left_behind(); }),
       tasks_(loop_) {}
 
 void Manager::start() {
@@ -52,6 +54,11 @@ void Manager::start() {
 }
 
 void Manager::trigger(std::string_view requests) {
+  if (retiring_) {
+    const auto passed_on = service::send_trigger("public/" + params_.queue_service_name, requests);
+    if (!passed_on) log::warning("{}", passed_on.error().text);
+    return;
+  }
   for (const char request : requests) {
     switch (request) {
       case 'F': scheduler_.forget_trouble(); break;

@@ -1,7 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "qmgr/message.h"
 
+#include <algorithm>
+
 namespace postern::qmgr {
+
+namespace {
+constexpr std::int64_t kSecond = 1'000'000;
+// A scan takes messages whose time comes within a second; these must not come early.
+constexpr std::int64_t kScanSlack = 1;
+}  // namespace
+
+void Message::note_retry(const service::DeliveryResult& result) {
+  if (result.retry_us <= 0 || result.undelivered <= 0) return;
+  retry_us = retry_us > 0 ? std::min(retry_us, result.retry_us) : result.retry_us;
+  retrying += result.undelivered;
+}
+
+std::int64_t Message::next_attempt(std::int64_t usual) const {
+  if (retry_us <= 0) return usual;
+  const std::int64_t wanted = (retry_us + kSecond - 1) / kSecond + kScanSlack;
+  // Others wait as always, and no longer.
+  return deferred > retrying ? std::min(wanted, usual) : wanted;
+}
 
 service::DeliveryRequest Message::request(bool confirm_delay_cleared) const {
   const mail::Envelope& e = envelope_;

@@ -17,11 +17,7 @@ constexpr std::chrono::minutes kSweepPause{1};
 
 Transport& Scheduler::transport(const std::string& name, const TransportSettings& settings) {
   auto& slot = transports_[name];
-  if (!slot) {
-    slot = std::make_unique<Transport>();
-    slot->name = name;
-    slot->settings = settings;
-  }
+  if (!slot) slot = std::make_unique<Transport>(name, settings);
   return *slot;
 }
 
@@ -41,37 +37,27 @@ Queue& Scheduler::queue(Transport& transport, const std::string& queue_name, con
   return *slot;
 }
 
-void Scheduler::enter_turn(Transport& transport, Queue& queue) {
-  if (queue.in_turn || queue.todo.empty() || queue.dead || queue.busy >= queue.window.size()) return;
-  queue.in_turn = true;
-  queue.turn = transport.turn.insert(transport.turn.end(), &queue);
-}
-
-void Scheduler::leave_turn(Transport& transport, Queue& queue) {
-  if (std::exchange(queue.in_turn, false)) transport.turn.erase(queue.turn);
-}
-
 void Scheduler::revive(Transport& transport, Queue& queue) {
   if (!std::exchange(queue.dead, std::nullopt)) return;
   queue.window.revive(queue.busy);
-  enter_turn(transport, queue);
+  transport.jobs.refresh(queue);
 }
 
-void Scheduler::add(Transport& transport, Queue& queue, Entry entry) {
-  queue.todo.push_back(std::move(entry));
-  ++waiting_;
-  enter_turn(transport, queue);
-}
-
-Queue* Scheduler::pick_queue(Transport& transport, Deadline now, Deadline* earliest) {
-  for (Queue* queue : transport.turn) {
-    if (queue->suspended_until > now) {
-      *earliest = std::min(*earliest, queue->suspended_until);
-      continue;
-    }
-    return queue;
+void Scheduler::add(Transport& transport, Queue& queue, Entry entry, Deadline now) {
+  if (entry.home == nullptr) {
+    entry.home = &transport;
+    transport.in_memory += static_cast<std::int64_t>(entry.recipients.size());
   }
-  return nullptr;
+  transport.jobs.add(queue, std::move(entry), now);
+  ++waiting_;
+}
+
+void Scheduler::release(const Entry& entry) {
+  if (entry.home != nullptr) entry.home->in_memory -= static_cast<std::int64_t>(entry.recipients.size());
+}
+
+std::int64_t Scheduler::room(const Transport& transport, const Message* message) {
+  return transport.settings.memory_limit + transport.jobs.extra(message) - transport.in_memory;
 }
 
 void Scheduler::set_cache_flags(Queue& queue, Deadline now) const {
@@ -83,43 +69,60 @@ void Scheduler::set_cache_flags(Queue& queue, Deadline now) const {
   }
 }
 
-std::optional<Pick> Scheduler::next(Deadline now, Deadline* earliest) {
+bool Scheduler::may_deliver(const Transport& transport, Deadline now, Deadline* earliest) {
+  if (transport.throttled) return false;
+  if (transport.suspended_until > now) {
+    *earliest = std::min(*earliest, transport.suspended_until);
+    return false;
+  }
+  if (transport.settings.transport_rate_delay > Duration(0) && transport.busy > 0) return false;
+  return transport.settings.delivery_limit <= 0 || transport.busy < transport.settings.delivery_limit;
+}
+
+std::optional<Pick> Scheduler::next(Deadline now, Deadline* earliest, const HasAgent& has_agent) {
   if (waiting_ == 0) return std::nullopt;
   // Begin behind the one that was served last.
   auto it = transports_.upper_bound(last_);
   for (std::size_t i = 0; i < transports_.size(); ++i, ++it) {
     if (it == transports_.end()) it = transports_.begin();
     Transport& transport = *it->second;
-    if (transport.turn.empty() || transport.throttled) continue;
-    if (transport.suspended_until > now) {
-      *earliest = std::min(*earliest, transport.suspended_until);
-      continue;
-    }
-    if (transport.settings.transport_rate_delay > Duration(0) && transport.busy > 0) continue;
-    if (transport.settings.delivery_limit > 0 && transport.busy >= transport.settings.delivery_limit) continue;
-    Queue* queue = pick_queue(transport, now, earliest);
+    if (!may_deliver(transport, now, earliest) || !transport.jobs.can_deliver(now, earliest)) continue;
+    // Who goes first is decided when there is somebody to take it: until then a better one may come.
+    if (!has_agent(transport)) continue;
+    Queue* queue = transport.jobs.next(now, earliest);
     if (queue == nullptr) continue;
     last_ = transport.name;
     set_cache_flags(*queue, now);
-    Pick pick{&transport, queue, std::move(queue->todo.front())};
-    queue->todo.pop_front();
-    --waiting_;
     ++queue->busy;
     ++transport.busy;
-    // To the end of the line, if it has more.
-    leave_turn(transport, *queue);
-    enter_turn(transport, *queue);
-    return pick;
+    --waiting_;
+    return Pick{&transport, queue, transport.jobs.take(*queue)};
   }
   return std::nullopt;
 }
 
 std::vector<Entry> Scheduler::drain(Transport& transport, Queue& queue) {
-  std::vector<Entry> out(std::make_move_iterator(queue.todo.begin()), std::make_move_iterator(queue.todo.end()));
-  queue.todo.clear();
+  std::vector<Entry> out = transport.jobs.drain(queue);
   waiting_ -= out.size();
-  leave_turn(transport, queue);
   return out;
+}
+
+std::vector<Entry> Scheduler::drain(Transport& transport) {
+  std::vector<Entry> out;
+  for (const auto& [name, queue] : transport.queues) {
+    std::ranges::move(drain(transport, *queue), std::back_inserter(out));
+  }
+  return out;
+}
+
+std::vector<Entry> Scheduler::take_all() {
+  std::vector<Entry> out;
+  for (const auto& [name, transport] : transports_) std::ranges::move(drain(*transport), std::back_inserter(out));
+  return out;
+}
+
+void Scheduler::forget(const Message* message) {
+  for (const auto& [name, transport] : transports_) transport->jobs.forget(message);
 }
 
 std::vector<Entry> Scheduler::done(Transport& transport, Queue& queue, const std::optional<Trouble>& trouble,
@@ -128,7 +131,7 @@ std::vector<Entry> Scheduler::done(Transport& transport, Queue& queue, const std
   --transport.busy;
   queue.last_done = now;
   // A queue that has run empty begins anew: nobody would use a connection that was kept for it.
-  const bool empty = queue.todo.empty() && queue.busy == 0;
+  const bool empty = queue.todo == 0 && queue.busy == 0;
   queue.last_done_in_row = empty ? Deadline{} : now;
   if (empty) queue.cache_load = queue.cache_store = false;
   if (transport.settings.destination_rate_delay > Duration(0)) {
@@ -140,14 +143,14 @@ std::vector<Entry> Scheduler::done(Transport& transport, Queue& queue, const std
   if (!trouble) {
     revive(transport, queue);
     queue.window.good(queue.busy + 1);
-    enter_turn(transport, queue);
+    transport.jobs.refresh(queue);
     return {};
   }
+  transport.jobs.refresh(queue);
   if (queue.dead) return {};
   if (!queue.window.bad()) {
     // The window may have become smaller than what is under way.
-    leave_turn(transport, queue);
-    enter_turn(transport, queue);
+    transport.jobs.refresh(queue);
     return {};
   }
   queue.dead = trouble;
@@ -161,25 +164,20 @@ std::vector<Entry> Scheduler::throttle(Transport& transport, Trouble trouble, De
   transport.throttled = std::move(trouble);
   transport.throttled_until = now + throttle_time_;
   next_expiry_ = std::min(next_expiry_, transport.throttled_until);
-  std::vector<Entry> out;
-  for (const auto& [name, queue] : transport.queues) {
-    auto entries = drain(transport, *queue);
-    std::ranges::move(entries, std::back_inserter(out));
-  }
-  return out;
+  return drain(transport);
 }
 
-std::vector<Entry> Scheduler::put_back(Transport& transport, Queue& queue, Entry entry) {
+std::vector<Entry> Scheduler::put_back(Transport& transport, Queue& queue, Entry entry, Deadline now) {
   --queue.busy;
   --transport.busy;
   std::vector<Entry> homeless;
   if (transport.throttled || queue.dead) {
+    transport.jobs.refresh(queue);
     homeless.push_back(std::move(entry));
     return homeless;
   }
   ++waiting_;
-  queue.todo.push_front(std::move(entry));
-  enter_turn(transport, queue);
+  transport.jobs.put_back(queue, std::move(entry), now);
   return homeless;
 }
 
@@ -202,7 +200,7 @@ void Scheduler::expire(Deadline now) {
       Queue& queue = *it->second;
       if (queue.dead && queue.dead_until <= now) revive(*transport, queue);
       if (queue.dead) next_expiry_ = std::min(next_expiry_, queue.dead_until);
-      const bool unused = queue.todo.empty() && queue.busy == 0 && !queue.dead && queue.suspended_until <= now &&
+      const bool unused = queue.todo == 0 && queue.busy == 0 && !queue.dead && queue.suspended_until <= now &&
                           now - queue.last_done > kKeepIdle;
       it = unused ? transport->queues.erase(it) : std::next(it);
     }

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What waits to be delivered, and what goes next. Pure state over transports, queues and entries; the clock is given.
+// What waits to be delivered, and what goes next. Pure state over transports; the clock is given.
 //
-//   Transport  one master.cf delivery service
-//   Queue      one next hop of a transport: entries that wait, deliveries under way, the concurrency window
-//   Entry      recipients of one message for one queue: one delivery request
-//
-// next() goes round the transports, and inside a transport round its queues, so that a destination with ten thousand
-// entries delays the others by one delivery at most; inside a queue entries go in the order of their arrival. A
-// throttled transport or a dead queue gives its entries back with the reason, for the retry service.
+// next() goes round the transports; inside a transport the order is that of jobs.h. A throttled transport or a dead
+// queue gives its entries back with the reason, for the retry service. Recipients of entries count against the memory
+// of the transport that they came in for (Entry::home) until release().
 #pragma once
 
-#include <deque>
-#include <list>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,60 +15,38 @@
 #include <vector>
 
 #include "lib/base/clock.h"
-#include "lib/service/delivery.h"
 #include "qmgr/feedback.h"
+#include "qmgr/jobs.h"
 
 namespace postern::qmgr {
 
-class Message;
-
-struct Entry {
-  std::shared_ptr<Message> message;
-  std::vector<service::RequestRecipient> recipients;
-  int lost_agents = 0;  // agents that died while they had it
-};
-
 struct TransportSettings {
   WindowLimits window;
-  int recipient_limit = 50;  // per entry; 0: no limit
-  int delivery_limit = 0;    // deliveries under way for all its queues; 0: no limit
+  Slots slots;
+  int recipient_limit = 50;     // per entry; 0: no limit
+  int delivery_limit = 0;       // deliveries under way for all its queues; 0: no limit
+  int memory_limit = 20000;     // recipients in memory
+  int refill_limit = 100;       // more of a message is read when so many may be,
+  Duration refill_delay{5000};  // or when the last time is so long ago
   Duration destination_rate_delay{0};
   Duration transport_rate_delay{0};
-};
-
-// Why a hop is not tried: status x.y.z and text.
-struct Trouble {
-  std::string status;
-  std::string reason;
-};
-
-struct Queue {
-  std::string nexthop;
-  std::deque<Entry> todo;
-  int busy = 0;
-  Window window;
-  std::optional<Trouble> dead;
-  Deadline dead_until{};
-  Deadline suspended_until{};
-  Deadline last_done{};
-  Deadline last_done_in_row{};  // the same, unless there was nothing more to do then
-  bool cache_load = false;      // on-demand connection cache: look for one
-  bool cache_store = false;     // leave one
-  std::list<Queue*>::iterator turn{};
-  bool in_turn = false;
-
-  explicit Queue(std::string name, const WindowLimits& limits) : nexthop(std::move(name)), window(limits) {}
 };
 
 struct Transport {
   std::string name;
   TransportSettings settings;
   std::unordered_map<std::string, std::unique_ptr<Queue>> queues;
-  std::list<Queue*> turn;  // queues with entries that wait and room in their window, next one first
+  JobList jobs;
   int busy = 0;
+  int connecting = 0;          // agents that were asked for and have not answered
+  int silent_agents = 0;       // of these, how many in a row went away without a word
+  std::int64_t in_memory = 0;  // recipients
   std::optional<Trouble> throttled;
   Deadline throttled_until{};
   Deadline suspended_until{};
+
+  Transport(std::string its_name, const TransportSettings& its_settings)
+      : name(std::move(its_name)), settings(its_settings), jobs(its_settings.slots) {}
 };
 
 struct Pick {
@@ -92,10 +65,16 @@ class Scheduler {
   [[nodiscard]] Transport* find(const std::string& name);
   // `queue_name` is the next hop, or user@nexthop where the recipient limit is 1.
   Queue& queue(Transport& transport, const std::string& queue_name, const std::string& nexthop);
-  void add(Transport& transport, Queue& queue, Entry entry);
+  void add(Transport& transport, Queue& queue, Entry entry, Deadline now);
+  // The entry has been seen off: its recipients need no memory any more.
+  static void release(const Entry& entry);
+  // How many more recipients of this message may be in memory for this transport; negative: too many are.
+  [[nodiscard]] static std::int64_t room(const Transport& transport, const Message* message);
 
   // Something to deliver now; nullopt: nothing may start. `earliest` becomes the time at which that may change.
-  [[nodiscard]] std::optional<Pick> next(Deadline now, Deadline* earliest);
+  // `has_agent` is asked last, of a transport that has something to deliver: is there somebody to take it?
+  using HasAgent = std::function<bool(Transport& transport)>;
+  [[nodiscard]] std::optional<Pick> next(Deadline now, Deadline* earliest, const HasAgent& has_agent);
 
   // The picked delivery has ended. `trouble` empty: the destination is healthy.
   // Returns what waited for a destination that is dead now.
@@ -105,7 +84,11 @@ class Scheduler {
   [[nodiscard]] std::vector<Entry> throttle(Transport& transport, Trouble trouble, Deadline now);
   // The picked delivery did not begin, or nobody knows how it ended: the entry waits again, in front. Returned instead
   // when the transport is throttled or the queue dead by now.
-  [[nodiscard]] std::vector<Entry> put_back(Transport& transport, Queue& queue, Entry entry);
+  [[nodiscard]] std::vector<Entry> put_back(Transport& transport, Queue& queue, Entry entry, Deadline now);
+  // Everything that waits anywhere: nothing is to be delivered any more.
+  [[nodiscard]] std::vector<Entry> take_all();
+  // The message has left the active queue.
+  void forget(const Message* message);
 
   void forget_trouble();  // flush: everything is tried again
   // Ends what has lasted long enough (dead, throttled) and drops queues that nobody uses. Costs nothing before its
@@ -115,11 +98,10 @@ class Scheduler {
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
 
  private:
-  static void enter_turn(Transport& transport, Queue& queue);  // if it has its place there
-  static void leave_turn(Transport& transport, Queue& queue);
   static void revive(Transport& transport, Queue& queue);
   [[nodiscard]] std::vector<Entry> drain(Transport& transport, Queue& queue);
-  [[nodiscard]] Queue* pick_queue(Transport& transport, Deadline now, Deadline* earliest);
+  [[nodiscard]] std::vector<Entry> drain(Transport& transport);
+  [[nodiscard]] static bool may_deliver(const Transport& transport, Deadline now, Deadline* earliest);
   void set_cache_flags(Queue& queue, Deadline now) const;
 
   Duration throttle_time_;

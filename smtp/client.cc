@@ -3,6 +3,7 @@
 
 #include "lib/base/text.h"
 #include "lib/mail/delivered_to.h"
+#include "lib/tls/report.h"
 
 namespace postern::smtp_client {
 
@@ -13,7 +14,7 @@ constexpr Duration kLookupLimit{60000};
 }  // namespace
 
 Client::Client(async::Loop& loop, const Params& params, const config::Config& config, Tools tools, Dialect dialect)
-    : loop_(loop), params_(params), config_(config), tools_(tools), dialect_(dialect) {}
+    : loop_(loop), params_(params), config_(config), tools_(std::move(tools)), dialect_(dialect), fallback_(params) {}
 
 bool Client::all_settled(const service::Delivery& delivery) {
   for (std::size_t i = 0; i < delivery.size(); ++i) {
@@ -49,6 +50,7 @@ async::Task<> Client::deliver(service::Delivery& delivery) {
                   .relay = "none",
                   .site = {},
                   .nexthop = {},
+                  .domain = {},
                   .policy = {},
                   .seen = {}};
   attempt.last.resize(delivery.size());
@@ -78,11 +80,12 @@ async::Task<> Client::deliver(service::Delivery& delivery) {
   }
 }
 
-// TLS policy and use of kept sessions. False: there is no policy, mail waits.
-async::Task<bool> Client::prepare(Attempt* attempt, const Destination* destination) {
+// What the destination says of kept sessions.
+async::Task<> Client::prepare(Attempt* attempt, const Destination* destination) {
   const std::int64_t flags = attempt->delivery.request().flags;
   const bool demand = params_.smtp_connection_cache_on_demand;
   attempt->nexthop = destination->text;
+  attempt->domain = nexthop_domain(*destination);
   attempt->cache_load = demand && (flags & service::delivery_flag::kCacheLoad) != 0;
   attempt->cache_store = demand && (flags & service::delivery_flag::kCacheStore) != 0;
   attempt->seen.clear();
@@ -91,21 +94,14 @@ async::Task<bool> Client::prepare(Attempt* attempt, const Destination* destinati
     Result<bool> listed = co_await tools_.cached_destinations.match(name);
     if (listed && *listed) attempt->cache_load = attempt->cache_store = true;
   }
-  Result<tls::Policy> policy = co_await tools_.policies.find(destination->text, destination->host);
-  if (!policy) {
-    attempt->why = {policy.error().text == "Temporary lookup error" ? "4.3.0" : "4.7.5", policy.error().text, "", ""};
-    attempt->relay = "none";
-    attempt->last.assign(attempt->delivery.size(), std::nullopt);
-    co_return false;
-  }
-  attempt->policy = std::move(*policy);
-  co_return true;
 }
 
 async::Task<> Client::try_destination(Attempt* attempt, Destination destination, bool last_destination) {
-  const bool prepared = co_await prepare(attempt, &destination);
-  if (!prepared) co_return;
-  if (attempt->cache_load) co_await try_kept_sessions(attempt);
+  co_await prepare(attempt, &destination);
+  if (attempt->cache_load) {
+    const bool known = co_await policy_of_nexthop(attempt);
+    if (known) co_await try_kept_sessions(attempt);
+  }
   if (all_settled(attempt->delivery)) co_return;
   Targets targets = co_await tools_.finder.find(std::move(destination), deadline_in(kLookupLimit));
   attempt->own_mail = attempt->own_mail || targets.own;
@@ -131,6 +127,8 @@ async::Task<> Client::try_targets(Attempt* attempt, std::vector<Target> targets,
         params_.smtp_mx_session_limit > 0 && attempt->sessions + 1 >= params_.smtp_mx_session_limit;
     const bool last = last_destination && (k + 1 == targets.size() || last_session);
     attempt->tried = true;
+    const bool allowed = co_await policy_of_target(attempt, targets[k]);
+    if (!allowed) continue;
     if (attempt->cache_load) {
       const bool used = co_await try_kept_session(attempt, targets[k], last);
       if (used) continue;
@@ -143,25 +141,39 @@ async::Task<> Client::try_target(Attempt* attempt, Target target, bool last_targ
   const bool again = co_await one_session(attempt, target, last_target, attempt->policy);
   if (!again) co_return;
   tls::Policy plain;
+  attempt->plaintext_retry = true;
   [[maybe_unused]] const bool more = co_await one_session(attempt, std::move(target), last_target, std::move(plain));
+  attempt->plaintext_retry = false;
 }
 
 Purpose Client::purpose(const Attempt& attempt) const {
   const service::DeliveryRequest& request = attempt.delivery.request();
   const auto threshold =
       std::chrono::duration_cast<std::chrono::microseconds>(params_.smtp_pix_workaround_threshold_time).count();
-  return {tools_.tables, request.queue_id, attempt.nexthop, service::now_us() - request.arrival_us >= threshold};
+  return {tools_.tables, request.queue_id, attempt.nexthop, service::now_us() - request.arrival_us >= threshold,
+          tools_.postmaster.classes()};
+}
+
+Wanted Client::wanted(const Attempt& attempt) { return {attempt.nexthop, attempt.policy, {}}; }
+
+// With a session that another delivery left behind.
+async::Task<> Client::go_on(Attempt* attempt, Session* session, bool last_target) {
+  if (session->tls_report() != nullptr && text::to_u64(params_.smtp_tls_loglevel).value_or(0) >= 1) {
+    attempt->delivery.log().info(
+        "{}", tls::connection_line(*session->tls_report(), tls::Role::client, session->target().relay(), true));
+  }
+  co_await transact(attempt, session, last_target);
 }
 
 // Sessions that were left behind for this next hop, whatever their server.
 async::Task<> Client::try_kept_sessions(Attempt* attempt) {
   while (!all_settled(attempt->delivery)) {
     if (params_.smtp_mx_session_limit > 0 && attempt->sessions >= params_.smtp_mx_session_limit) co_return;
-    std::unique_ptr<Session> session = co_await tools_.connections.find_by_nexthop(
-        attempt->nexthop, attempt->policy.level, purpose(*attempt), attempt->delivery.log());
+    std::unique_ptr<Session> session =
+        co_await tools_.connections.find_by_nexthop(wanted(*attempt), purpose(*attempt), attempt->delivery.log());
     if (!session) co_return;
     attempt->tried = true;
-    co_await transact(attempt, session.get(), false);
+    co_await go_on(attempt, session.get(), false);
     // One that broke says nothing about its server, which may be tried anew.
     if (!attempt->site) attempt->seen.insert(attempt->relay);
   }
@@ -169,9 +181,9 @@ async::Task<> Client::try_kept_sessions(Attempt* attempt) {
 
 async::Task<bool> Client::try_kept_session(Attempt* attempt, Target target, bool last_target) {
   std::unique_ptr<Session> session = co_await tools_.connections.find_by_address(
-      std::move(target), attempt->policy.level, purpose(*attempt), attempt->delivery.log());
+      std::move(target), wanted(*attempt), purpose(*attempt), attempt->delivery.log());
   if (!session) co_return false;
-  co_await transact(attempt, session.get(), last_target);
+  co_await go_on(attempt, session.get(), last_target);
   co_return all_settled(attempt->delivery) || !attempt->site;
 }
 
@@ -190,14 +202,6 @@ async::Task<> Client::failed_site(Attempt* attempt, Trouble trouble, std::string
   if (attempt->why.permanent()) co_await delivery.settle_rest(outcome_of(attempt->why, attempt->relay));
 }
 
-// A handshake that fails twice over some time means a server that cannot do TLS (level may only).
-bool Client::plaintext_allowed(const service::Delivery& delivery, tls::Level level) const {
-  const service::DeliveryRequest& request = delivery.request();
-  const std::int64_t waited = request.active_us - request.arrival_us;
-  const auto wanted = std::chrono::duration_cast<std::chrono::microseconds>(params_.minimal_backoff_time).count();
-  return level == tls::Level::may && (waited >= wanted || delivery.probe());
-}
-
 async::Task<bool> Client::one_session(Attempt* attempt, Target target, bool last_target, tls::Policy policy) {
   service::Delivery& delivery = attempt->delivery;
   delivery.note().peer(target.relay());
@@ -209,27 +213,35 @@ async::Task<bool> Client::one_session(Attempt* attempt, Target target, bool last
     // Of a socket in the file system there is nothing to say that the reason does not say.
     if (!target.sockaddr.empty()) delivery.log().info("{}", connected.error().text);
     attempt->relay = "none";
-    attempt->why = {"4.4.1", connected.error().text, "", ""};
+    const bool own_fault = connected.error().text == kMisconfigured;
+    attempt->why = {own_fault ? "4.4.0" : "4.4.1", connected.error().text, "", ""};
     attempt->last.assign(delivery.size(), std::nullopt);
     attempt->site = attempt->why;
     co_return false;
   }
-  const int log_level = static_cast<int>(text::to_u64(params_.smtp_tls_loglevel).value_or(0));
-  TlsPlan plan{level, std::move(policy), &config_, &tools_.tls, log_level};
-  std::optional<OpenFailure> failed = co_await session.open(std::move(plan));
+  std::optional<OpenFailure> failed = co_await session.open(tls_plan(*attempt, target, std::move(policy)));
   delivery.times().connected_us = service::now_us();
+  note_outcome(attempt, session.tls_outcome(), target);
   if (failed) {
+    const bool tls_broke = failed->handshake || (session.tls_active() && !session.usable());
     co_await session.quit();
-    if (failed->handshake && plaintext_allowed(delivery, level)) {
+    co_await tools_.postmaster.tell(&session);
+    if (tls_broke && plaintext_allowed(*attempt, level)) {
       delivery.log().info("{}: {}", delivery.request().queue_id, failed->trouble.text);
       co_return true;
     }
+    if (failed->handshake) remember_handshake(*attempt, level);
     const bool throttle = !(failed->handshake && level == tls::Level::may);
     co_await failed_site(attempt, std::move(failed->trouble), target.relay(), last_target, throttle);
     co_return false;
   }
   co_await transact(attempt, &session, last_target);
-  co_return false;
+  if (!session.tls_active() || !attempt->site || all_settled(delivery)) co_return false;
+  if (!plaintext_allowed(*attempt, level)) co_return false;
+  // The session broke inside TLS, which may be why.
+  if (last_target) delivery.log().info("{}: {}", delivery.request().queue_id, attempt->site->text);
+  --attempt->sessions;
+  co_return true;
 }
 
 async::Task<> Client::transact(Attempt* attempt, Session* session, bool last_target) {
@@ -238,14 +250,16 @@ async::Task<> Client::transact(Attempt* attempt, Session* session, bool last_tar
   attempt->relay = session->target().relay();
   delivery.note().peer(attempt->relay);
   TransactionOptions options = tools_.transaction;
-  options.last_host = last_target;
+  // What is left open by a session that breaks inside TLS may be tried once more without.
+  options.last_host = last_target && !(session->tls_active() && plaintext_allowed(*attempt, attempt->policy.level));
   Transaction transaction(*session, delivery, params_, delivery.log(), options);
   co_await transaction.run();
-  if (attempt->cache_store && transaction.reusable()) {
-    co_await tools_.connections.leave(session, attempt->nexthop, attempt->policy.level);
+  if (attempt->cache_store && transaction.reusable() && !attempt->plaintext_retry) {
+    co_await tools_.connections.leave(session, wanted(*attempt));
   } else {
     co_await session->quit();
   }
+  co_await tools_.postmaster.tell(session);
   attempt->last = transaction.open_reasons();
   attempt->site = transaction.lost();
   if (last_target) co_return;

@@ -14,7 +14,11 @@
 #include "lib/service/delivery.h"
 #include "lib/service/tls_client.h"
 #include "lib/table/match_list.h"
+#include "lib/tls/keywords.h"
 #include "smtp/connections.h"
+#include "smtp/dane.h"
+#include "smtp/fallback.h"
+#include "smtp/postmaster.h"
 #include "smtp/session.h"
 #include "smtp/targets.h"
 #include "smtp/tls_policies.h"
@@ -27,11 +31,14 @@ struct Tools {
   TargetFinder& finder;
   service::TlsClient& tls;
   const TlsPolicies& policies;
+  const Dane& dane;
   Connections& connections;
   const table::MatchList& cached_destinations;
+  const Postmaster& postmaster;
   SessionTables tables;
   TransactionOptions transaction;
   std::string service;  // as in master.cf
+  tls::ChannelKeywords keywords = {};
 };
 
 class Client {
@@ -52,13 +59,22 @@ class Client {
     bool own_mail = false;  // this system is a mail exchanger of the destination
     // Of the destination that is being tried.
     std::string nexthop;
-    tls::Policy policy;
+    std::string domain;                             // that without brackets and port
+    tls::Policy policy;                             // of the server that is being tried
+    tls::Outcome tls_outcome = tls::Outcome::none;  // of the server that was tried last
     bool cache_load = false;
     bool cache_store = false;
-    std::set<std::string> seen;  // servers that answered for what is left over a kept session
+    std::set<std::string> seen;    // servers that answered for what is left over a kept session
+    bool plaintext_retry = false;  // the session is one that the policy allows to this message only
   };
   async::Task<> try_destination(Attempt* attempt, Destination destination, bool last_destination);
-  async::Task<bool> prepare(Attempt* attempt, const Destination* destination);
+  async::Task<> prepare(Attempt* attempt, const Destination* destination);
+  [[nodiscard]] std::string nexthop_domain(const Destination& destination) const;
+  async::Task<bool> policy_of_nexthop(Attempt* attempt);
+  async::Task<bool> policy_of_target(Attempt* attempt, Target target);
+  void note_outcome(Attempt* attempt, tls::Outcome outcome, const Target& target) const;
+  [[nodiscard]] int tls_log_level() const;
+  [[nodiscard]] TlsPlan tls_plan(const Attempt& attempt, const Target& target, tls::Policy policy) const;
   async::Task<> try_targets(Attempt* attempt, std::vector<Target> targets, bool last_destination);
   async::Task<> try_target(Attempt* attempt, Target target, bool last_target);
   async::Task<> try_kept_sessions(Attempt* attempt);
@@ -67,19 +83,25 @@ class Client {
   // True: the same address is to be tried again without TLS.
   async::Task<bool> one_session(Attempt* attempt, Target target, bool last_target, tls::Policy policy);
   async::Task<> transact(Attempt* attempt, Session* session, bool last_target);
+  async::Task<> go_on(Attempt* attempt, Session* session, bool last_target);
+  [[nodiscard]] static Wanted wanted(const Attempt& attempt);
   static async::Task<> failed_site(Attempt* attempt, Trouble trouble, std::string relay, bool last_target,
                                    bool throttle);
   // flags=D and O are about one recipient: what keeps this delivery from them.
   [[nodiscard]] std::optional<Trouble> not_for_one(const service::Delivery& delivery) const;
   [[nodiscard]] Purpose purpose(const Attempt& attempt) const;
   [[nodiscard]] static bool all_settled(const service::Delivery& delivery);
-  [[nodiscard]] bool plaintext_allowed(const service::Delivery& delivery, tls::Level level) const;
+  // TLS broke: whether the same address is tried without. If not, a broken handshake decides about the next attempt.
+  [[nodiscard]] bool plaintext_allowed(const Attempt& attempt, tls::Level level) const;
+  void remember_handshake(const Attempt& attempt, tls::Level level) const;
+  [[nodiscard]] bool limit_policy(Attempt* attempt) const;
 
   async::Loop& loop_;
   const Params& params_;
   const config::Config& config_;
   Tools tools_;
   Dialect dialect_;
+  Fallback fallback_;
 };
 
 }  // namespace postern::smtp_client

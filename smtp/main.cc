@@ -6,7 +6,7 @@
 // cleaned before they are logged or reported. It has no keys and does no cryptography: TLS is tlsproxy's, which
 // gets the connection as a descriptor. It runs as mail_owner and may be chrooted.
 // Opens: queue files in active/. Serves: private/smtp, private/relay, private/lmtp.
-// Calls: private/tlsproxy, private/bounce|defer|trace; DNS.
+// Calls: private/tlsproxy, private/scache, private/bounce|defer|trace, public/cleanup; DNS.
 #include <cstring>
 #include <memory>
 
@@ -14,11 +14,16 @@
 #include "lib/config/interfaces.h"
 #include "lib/service/agent.h"
 #include "lib/service/tables.h"
+#include "lib/tls/channels.h"
 #include "smtp/client.h"
 
 namespace postern::smtp_client {
 
 namespace {
+
+constexpr std::size_t kThreads = 8;
+// Where a resolver's AD bit counts, each lookup of DNS takes a thread while it lasts. They start when they are needed.
+constexpr std::size_t kAdThreads = 64;
 
 class Server final : public service::Agent {
  public:
@@ -37,31 +42,45 @@ class Server final : public service::Agent {
     if (!own) log::fatal("{}", own.error().text);
     own_addresses_ = std::move(*own);
     load_dns_options(worker.config());
-    auto level =
-        tls::client_level(params_.smtp_tls_security_level, params_.smtp_use_tls, params_.smtp_enforce_tls, false);
+    auto level = tls::client_level(params_.smtp_tls_security_level, params_.smtp_use_tls, params_.smtp_enforce_tls,
+                                   params_.smtp_tls_enforce_peername);
     if (!level) log::fatal("{}", level.error().text);
     level_ = *level;
+    apply_keywords(worker);
     auto arguments = parse_arguments(worker.arguments());
     if (!arguments) log::fatal("{}", arguments.error().text);
     transaction_ = *arguments;
+    const std::string& target = params_.smtp_address_verify_target;
+    if (target != kVerifyAtRcpt && target != kVerifyAtData) {
+      log::fatal("bad parameter value: {} = {}", this->own("address_verify_target"), target);
+    }
+    auto postmaster = Postmaster::make(params_, dialect_);
+    if (!postmaster) log::fatal("{}", postmaster.error().text);
+    postmaster_.emplace(std::move(*postmaster));
     if (dialect_ == Dialect::lmtp && params_.lmtp_assume_final) {
       log::warning("lmtp_assume_final is obsolete; instead, specify \"flags=X\" in master.cf");
     }
     load_tables(worker);
-    if (!supported(level_)) {
-      log::fatal("not supported by this version: smtp_tls_security_level = {}", tls::level_name(level_));
-    }
   }
 
   void after_jail(service::Worker& worker) override {
     Agent::after_jail(worker);
     async::Loop& loop = worker.loop();
-    native_ = std::make_unique<dns::NativeLookup>(loop);
+    native_ = std::make_unique<dns::NativeLookup>(loop, dns_options_.believes_ad() ? kAdThreads : kThreads);
     resolver_ = std::make_unique<dns::Resolver>(loop, std::move(dns_options_), &native_->pool());
+    if (params_.smtp_dns_support_level == "dnssec") {
+      auto probe = DnssecProbe::make(params_.dnssec_probe, dns::lookup_with(*resolver_));
+      if (!probe) log::fatal("{}", probe.error().text);
+      probe_ = std::make_unique<DnssecProbe>(std::move(*probe));
+    }
     finder_ = std::make_unique<TargetFinder>(params_, *resolver_, *native_, std::move(own_addresses_),
-                                             dns_filter_->empty() ? nullptr : dns_filter_.get());
+                                             dns_filter_->empty() ? nullptr : dns_filter_.get(), probe_.get());
     tls_ = std::make_unique<service::TlsClient>(loop);
-    connections_ = std::make_unique<Connections>(loop, params_, worker.service_name(), dialect_);
+    cleanup_ = std::make_unique<service::CleanupPool>(loop, "public/" + params_.cleanup_service_name);
+    postmaster_->use(cleanup_.get());
+    make_dane();
+    connections_ =
+        std::make_unique<Connections>(loop, params_, worker.service_name(), dialect_, &worker.config(), tls_.get());
     const auto table = [](const table::Maps& maps) { return maps.empty() ? nullptr : &maps; };
     TransactionOptions options = transaction_;
     if (!generic_map_->empty()) options.generic = generic_.get();
@@ -69,11 +88,14 @@ class Server final : public service::Agent {
     const Tools tools{.finder = *finder_,
                       .tls = *tls_,
                       .policies = *policies_,
+                      .dane = *dane_,
                       .connections = *connections_,
                       .cached_destinations = *cached_destinations_,
+                      .postmaster = *postmaster_,
                       .tables = {table(*reply_filter_), table(*discard_keywords_), table(*pix_)},
                       .transaction = options,
-                      .service = worker.service_name()};
+                      .service = worker.service_name(),
+                      .keywords = keywords_};
     client_ = std::make_unique<Client>(loop, params_, worker.config(), tools, dialect_);
   }
 
@@ -89,12 +111,34 @@ class Server final : public service::Agent {
     if (!support.empty() && support != "disabled" && support != "enabled" && support != "dnssec") {
       log::fatal("bad parameter value: {} = {}", own("dns_support_level"), support);
     }
+    const std::string& search = params_.smtp_dns_resolver_options;
+    if (!dns::parse_name_search(search)) {
+      log::fatal("bad parameter value: {} = {}", own("dns_resolver_options"), search);
+    }
     const auto source = dns::parse_dns_trust(require(config.get("dns_trust")));
     if (!source) log::fatal("{}", source.error().text);
-    auto dns = dns::Options::load(support == "dnssec" ? dns::Trust::secure : dns::Trust::plain, *source);
+    auto dns = dns::Options::load(support == "dnssec" ? dns::Trust::secure : dns::Trust::plain, *source,
+                                  "/etc/resolv.conf", require(config.get("dns_trust_anchor_file")));
     if (!dns) log::fatal("{}", dns.error().text);
     dns_options_ = std::move(*dns);
     dns::NativeLookup::prepare();
+  }
+
+  void apply_keywords(service::Worker& worker) {
+    const auto keywords = tls::channel_keywords(worker.config());
+    if (!keywords) log::fatal("service {}: {}", worker.service_name(), keywords.error().text);
+    keywords_ = *keywords;
+    const auto level = tls::service_client_level(worker.config(), own(""), level_);
+    if (!level) log::fatal("service {}: {}", worker.service_name(), level.error().text);
+    level_ = *level;
+  }
+
+  void make_dane() {
+    const auto insecure_mx = insecure_mx_level(params_.smtp_tls_dane_insecure_mx_policy);
+    if (!insecure_mx) log::fatal("smtp_tls_dane_insecure_mx_policy: {}", insecure_mx.error().text);
+    dns::TlsaFinder tlsa(dns::lookup_with(*resolver_), params_.smtp_tls_force_insecure_host_tlsa_lookup);
+    const bool dnssec = params_.smtp_dns_support_level == "dnssec" && finder_->uses_dns();
+    dane_ = std::make_unique<Dane>(std::move(tlsa), dnssec, *insecure_mx);
   }
 
   void load_tables(service::Worker& worker) {
@@ -122,7 +166,7 @@ class Server final : public service::Agent {
                                               service::propagates(params_.propagate_unmatched_extensions, "generic"));
     generic_ = std::make_unique<Generic>(*generic_map_);
     checks_ = std::make_unique<Checks>(own(""), params_, context);
-    policies_ = std::make_unique<TlsPolicies>(level_, own("tls_policy_maps"), params_.smtp_tls_policy_maps, context);
+    policies_ = std::make_unique<TlsPolicies>(level_, own(""), params_, context);
   }
 
   Dialect dialect_;
@@ -130,6 +174,7 @@ class Server final : public service::Agent {
   std::vector<std::string> own_addresses_;
   dns::Options dns_options_;
   tls::Level level_ = tls::Level::none;
+  tls::ChannelKeywords keywords_;
   TransactionOptions transaction_;
   std::unique_ptr<service::Tables> tables_;
   std::unique_ptr<table::Maps> reply_filter_;
@@ -146,8 +191,12 @@ class Server final : public service::Agent {
   std::unique_ptr<TlsPolicies> policies_;
   std::unique_ptr<dns::NativeLookup> native_;
   std::unique_ptr<dns::Resolver> resolver_;
+  std::unique_ptr<DnssecProbe> probe_;
   std::unique_ptr<TargetFinder> finder_;
+  std::unique_ptr<Dane> dane_;
   std::unique_ptr<service::TlsClient> tls_;
+  std::optional<Postmaster> postmaster_;
+  std::unique_ptr<service::CleanupPool> cleanup_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<Client> client_;
 };

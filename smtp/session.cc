@@ -7,6 +7,8 @@
 #include "lib/parse/ip.h"
 #include "lib/tls/report.h"
 #include "lib/tls/settings.h"
+#include "smtp/requirement.h"
+#include "smtp/tls_level.h"
 
 namespace postern::smtp_client {
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr Duration kReservationLimit{10000};
 constexpr int kSmtpPort = 25;
+constexpr int kSyntaxErrors = 50;  // the first two digits
 
 // Raw sockaddr of a bind address of the target's family; empty when there is none.
 std::string bind_sockaddr(const Params& params, const Target& target) {
@@ -40,7 +43,14 @@ async::Task<Result<>> Session::connect() {
   if (target_.sockaddr.empty()) {
     fd = co_await async::connect_unix(loop_, target_.address, deadline);
   } else {
-    fd = co_await async::connect_inet(loop_, target_.sockaddr, bind_sockaddr(params_, target_), deadline);
+    std::string from = bind_sockaddr(params_, target_);
+    fd = co_await async::connect_inet(loop_, target_.sockaddr, from, deadline);
+    if (!fd && !from.empty() && fd.error().text.starts_with("bind: ")) {
+      log_.warning("smtp_connect_addr: bind {}: {}",
+                   target_.ipv6 ? params_.smtp_bind_address6 : params_.smtp_bind_address, errno_text(fd.error().code));
+      if (params_.smtp_bind_address_enforce) co_return fail(std::string(kMisconfigured));
+      fd = co_await async::connect_inet(loop_, target_.sockaddr, {}, deadline);
+    }
   }
   if (!fd) co_return fail("connect to " + target_.relay() + ": " + fd.error().text, fd.error().code);
   stream_ = std::make_unique<async::Stream>(loop_, std::move(*fd));
@@ -49,23 +59,37 @@ async::Task<Result<>> Session::connect() {
 }
 
 void Session::put(std::string_view command) {
+  transcript_.command("Out: ", command);
   stream_->put(command);
   stream_->put("\r\n");
 }
 
-async::Task<bool> Session::flush(Duration limit) {
-  const async::Io io = co_await stream_->flush(deadline_in(limit));
+async::Task<bool> Session::flush(Duration limit) { return flush_until(deadline_in(limit)); }
+
+async::Task<bool> Session::flush_until(Deadline deadline) {
+  const async::Io io = co_await stream_->flush(deadline);
   lost_ = io != async::Io::ok;
   timed_out_ = io == async::Io::timeout;
   co_return !lost_;
 }
 
+void Session::begin_content() { content_deadline_ = deadline_in(params_.smtp_data_xfer_timeout); }
+
+async::Task<bool> Session::send_content(std::string piece) {
+  stream_->put(piece);
+  if (!params_.smtp_per_request_deadline) co_return co_await flush(params_.smtp_data_xfer_timeout);
+  const auto allowance = static_cast<std::int64_t>(piece.size()) * 1000 / params_.smtp_min_data_rate;
+  content_deadline_ += Duration(allowance);
+  co_return co_await flush_until(content_deadline_);
+}
+
 async::Task<std::optional<smtp::ServerReply>> Session::reply(Duration limit) {
+  Deadline deadline = deadline_in(limit);
   if (stream_->pending_output() > 0) {
-    const bool sent = co_await flush(limit);
+    const bool sent = co_await flush_until(deadline);
     if (!sent) co_return std::nullopt;
+    if (!params_.smtp_per_request_deadline) deadline = deadline_in(limit);
   }
-  const Deadline deadline = deadline_in(limit);
   for (;;) {
     stream_->consume(reader_.feed(stream_->input()));
     if (reader_.complete()) break;
@@ -78,6 +102,9 @@ async::Task<std::optional<smtp::ServerReply>> Session::reply(Duration limit) {
   smtp::ServerReply answer = reader_.take();
   smtp::ServerReply reply = co_await filtered(std::move(answer));
   for (const auto& line : reply.junk) log_.warning("non-ESMTP response from {}: {}", target_.relay(), line);
+  for (const auto& line : reply.lines) transcript_.reply("In:  ", line);
+  // Preliminary replies are none of SMTP's, and a syntax error of ours would be one that we do not make.
+  if (reply.kind() < 2 || reply.code / 10 == kSyntaxErrors) note_nonsense();
   co_return reply;
 }
 
@@ -109,6 +136,12 @@ void Session::resume(Fd connection, smtp::Features features, int uses, std::int6
   features_ = std::move(features);
   uses_ = uses;
   born_ = born;
+}
+
+void Session::resume_tls(tls::TlsReport report, std::string keys) {
+  tls_active_ = true;
+  tls_report_ = std::move(report);
+  tls_keys_ = std::move(keys);
 }
 
 async::Task<bool> Session::probe() {
@@ -155,6 +188,7 @@ async::Task<std::optional<OpenFailure>> Session::greet() {
     co_return std::nullopt;
   }
   OpenFailure failure{unfriendly(target_.peer(), target_.host, *banner)};
+  if (banner->kind() == 3) note_nonsense();
   // A greeting of 5xx is a host that has trouble, not mail that is refused.
   if (params_.smtp_skip_5xx_greeting || banner->kind() != 5) {
     failure.trouble.status = mail::with_class(failure.trouble.status, '4');
@@ -236,7 +270,7 @@ async::Task<std::optional<OpenFailure>> Session::hello(bool esmtp_banner) {
       take_features(*answer, discard);
       co_return loops();
     }
-    if (lmtp || answer->code == 421 || tls_active_) {
+    if (lmtp || answer->code == 421) {
       co_return OpenFailure{unfriendly(target_.peer(), target_.host, *answer)};
     }
   }
@@ -248,12 +282,25 @@ async::Task<std::optional<OpenFailure>> Session::hello(bool esmtp_banner) {
 }
 
 async::Task<std::optional<OpenFailure>> Session::open(TlsPlan plan) {
-  std::optional<OpenFailure> failed = co_await greet();
+  std::optional<OpenFailure> failed;
+  if (plan.wrapper) {
+    failed = co_await handshake(plan);
+    if (failed) co_return failed;
+  } else {
+    hint_at_wrapper_mode(log_, target_, dialect_);
+  }
+  failed = co_await greet();
   if (failed) co_return failed;
   failed = co_await hello(esmtp_banner_);
   if (failed) co_return failed;
-  if (plan.level == tls::Level::none) co_return std::nullopt;
-  if (!features_.has(smtp::keyword::kStartTls)) {
+  if (tls_active_) co_return early_reply();
+  const bool offered = features_.has(smtp::keyword::kStartTls);
+  if (plan.level == tls::Level::none) {
+    if (offered && params_.smtp_tls_note_starttls_offer) log_.info("Host offered STARTTLS: [{}]", target_.host);
+    co_return std::nullopt;
+  }
+  if (!offered) {
+    tls_outcome_ = tls::Outcome::starttls_not_supported;
     if (!tls::mandatory(plan.level)) co_return std::nullopt;
     Trouble trouble{"4.7.4", "TLS is required, but was not offered by host " + target_.peer(), "", ""};
     co_return OpenFailure{std::move(trouble)};
@@ -266,6 +313,7 @@ async::Task<std::optional<OpenFailure>> Session::start_tls(TlsPlan plan) {
   std::optional<smtp::ServerReply> answer = co_await reply(params_.smtp_starttls_timeout);
   if (!answer) co_return OpenFailure{broken("receiving the STARTTLS response")};
   if (answer->kind() != 2) {
+    tls_outcome_ = tls::Outcome::starttls_not_supported;
     if (!tls::mandatory(plan.level)) co_return std::nullopt;
     Trouble trouble = refused(target_.peer(), target_.host, *answer, "STARTTLS command");
     trouble.status = mail::with_class(trouble.status, '4');
@@ -275,16 +323,26 @@ async::Task<std::optional<OpenFailure>> Session::start_tls(TlsPlan plan) {
   std::optional<OpenFailure> failed = co_await handshake(std::move(plan));
   if (failed) co_return failed;
   // What was announced in the clear proves nothing.
-  co_return co_await hello(true);
+  failed = co_await hello(true);
+  if (failed) co_return failed;
+  co_return early_reply();
+}
+
+// Somebody who could put commands before ours, in the handshake that ours went into, would have them answered first.
+std::optional<OpenFailure> Session::early_reply() const {
+  if (!params_.smtp_tls_block_early_mail_reply || !stream_->input_waiting()) return std::nullopt;
+  return OpenFailure{{"4.7.0", "unexpected server message", "", ""}};
 }
 
 async::Task<std::optional<OpenFailure>> Session::handshake(TlsPlan plan) {
   OpenFailure failure{{"4.7.5", "Cannot start TLS: handshake failure", "", ""}, true};
-  auto settings =
-      tls::client_settings(*plan.config, dialect_ == Dialect::lmtp ? "lmtp_tls_" : "smtp_tls_", plan.policy);
+  const std::string prefix = dialect_ == Dialect::lmtp ? "lmtp_tls_" : "smtp_tls_";
+  auto settings = tls::client_settings(*plan.config, prefix, plan.policy, plan.names);
   if (!settings) {
-    log_.warning("TLS settings: {}", settings.error().text);
-    failure.trouble = {"4.7.5", "client TLS configuration problem", "", ""};
+    // Nothing that the server did: not a reason to go without TLS later.
+    log_.warning("{}: {}{}", target_.relay(), settings.error().text,
+                 settings.error().text.starts_with("Invalid TLS protocol list") ? ": aborting TLS session" : "");
+    lost_ = true;
     failure.handshake = false;
     co_return failure;
   }
@@ -298,27 +356,34 @@ async::Task<std::optional<OpenFailure>> Session::handshake(TlsPlan plan) {
     log_.warning("TLS is not available: {}", slot.error().text);
     lost_ = true;
     failure.trouble.text = "TLS is not available due to a local problem";
+    failure.handshake = false;
     co_return failure;
   }
   // Nothing that came before the handshake may be read as if it came after it: release() drops it.
   Result<service::TlsSession> session =
       co_await plan.client->hand_over(std::move(*slot), stream_->release(), deadline_in(limit + kReservationLimit));
   stream_.reset();
+  tls_outcome_ = tls::Outcome::validation_failure;
+  if (session) {
+    log_handshake(log_, session->report, target_.relay(), plan.level, plan.log_level);
+    tls_outcome_ = tls::handshake_outcome(session->report, plan.level);
+  } else {
+    log_.warning("TLS: {}", session.error().text);
+  }
   if (!session || !session->report.established) {
     lost_ = true;
-    if (session) {
-      log_.info("{}", tls::failure_line(session->report, tls::Role::client, target_.relay()));
-      for (const auto& line : session->report.library_errors) log_.warning("TLS library problem: {}", line);
-    } else {
-      log_.warning("TLS: {}", session.error().text);
-    }
+    if (session) failure.trouble.requirement = unmet_requirement(session->report, plan.level);
+    failure.trouble.host = target_.host;
     co_return failure;
   }
   stream_ = std::move(session->stream);
-  tls_active_ = true;
-  if (plan.log_level >= 1) {
-    log_.info("{}", tls::connection_line(session->report, tls::Role::client, target_.relay()));
+  std::optional<Trouble> unmet = certificate_trouble(session->report, plan.level);
+  if (unmet) {
+    unmet->requirement = unmet_requirement(session->report, plan.level);
+    unmet->host = target_.host;
   }
+  resume_tls(std::move(session->report), std::move(session->keys));
+  if (unmet) co_return OpenFailure{std::move(*unmet)};
   co_return std::nullopt;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "smtp/targets.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -52,8 +51,13 @@ std::string Target::peer() const { return host + "[" + address + "]"; }
 std::string Target::relay() const { return sockaddr.empty() ? peer() : peer() + ":" + std::to_string(port); }
 
 TargetFinder::TargetFinder(const Params& params, dns::Resolver& resolver, dns::NativeLookup& native,
-                           std::vector<std::string> own_addresses, const service::DnsFilter* filter)
-    : params_(params), resolver_(resolver), native_(native), own_(std::move(own_addresses)), filter_(filter) {
+                           std::vector<std::string> own_addresses, const service::DnsFilter* filter, DnssecProbe* probe)
+    : params_(params),
+      resolver_(resolver),
+      native_(native),
+      own_(std::move(own_addresses)),
+      filter_(filter),
+      probe_(probe) {
   const auto protocols = text::words(params.inet_protocols, ", \t\r\n");
   const auto listed = [&](std::string_view name) { return std::ranges::find(protocols, name) != protocols.end(); };
   v4_ = listed("all") || listed("ipv4");
@@ -62,16 +66,37 @@ TargetFinder::TargetFinder(const Params& params, dns::Resolver& resolver, dns::N
   const bool disabled =
       params.smtp_dns_support_level.empty() ? params.disable_dns_lookups : params.smtp_dns_support_level == "disabled";
   use_dns_ = !disabled && std::ranges::find(ways, "dns") != ways.end();
+  name_search_ = dns::parse_name_search(params.smtp_dns_resolver_options).value_or(dns::NameSearch());
   use_native_ = disabled || std::ranges::find(ways, "native") != ways.end();
+  auto ports = config::TcpPorts::parse(params.known_tcp_ports);
+  if (!ports) log::warning("known_tcp_ports: {}", ports.error().text);
+  if (ports) ports_ = std::move(*ports);
 }
 
 async::Task<TargetFinder::Filtered> TargetFinder::lookup(std::string name, dns::Type type, Deadline deadline) {
   Filtered out;
   out.answer = co_await resolver_.lookup(std::move(name), type, deadline);
+  if (probe_ != nullptr) co_await probe_->consider(out.answer.secure, deadline);
   if (filter_ == nullptr) co_return out;
   const Result<> kept = co_await filter_->apply(&out.answer);
   if (!kept) out.trouble = Trouble{kept.error().code == EPERM ? "4.7.0" : "4.4.3", kept.error().text, "", ""};
   co_return out;
+}
+
+async::Task<TargetFinder::Filtered> TargetFinder::search(std::string name, dns::Type type, Deadline deadline) {
+  Filtered best;
+  best.answer.status = dns::Status::not_found;
+  const std::vector<std::string> names = dns::search_names(resolver_.resolv_conf(), name_search_, name);
+  for (const std::string& candidate : names) {
+    Filtered found = co_await lookup(candidate, type, deadline);
+    const dns::Status status = found.answer.status;
+    if (found.trouble || found.answer.ok() || names.size() == 1) co_return found;
+    // A name that may exist is not one that does not.
+    const bool better = status == dns::Status::temporary || best.answer.status == dns::Status::not_found;
+    if (better) best = std::move(found);
+  }
+  best.answer.name = name;
+  co_return best;
 }
 
 Trouble TargetFinder::address_trouble(const Found& found) {
@@ -80,25 +105,18 @@ Trouble TargetFinder::address_trouble(const Found& found) {
   return {hard ? "5.4.4" : "4.4.3", found.text, "", ""};
 }
 
-int TargetFinder::port_number(const std::string& text) const {
-  if (const auto number = text::to_u64(text)) return *number > 0 && *number < 65536 ? static_cast<int>(*number) : 0;
-  // Service names are few and local: /etc/services.
-  const servent* entry = ::getservbyname(text.c_str(), "tcp");
-  return entry == nullptr ? 0 : ntohs(static_cast<std::uint16_t>(entry->s_port));
-}
-
 async::Task<TargetFinder::Found> TargetFinder::dns_addresses(std::string host, Deadline deadline) {
   Found out;
   bool temporary = false;
   for (const dns::Type type : {dns::Type::aaaa, dns::Type::a}) {
     if (type == dns::Type::a ? !v4_ : !v6_) continue;
-    Filtered found = co_await lookup(host, type, deadline);
+    Filtered found = co_await search(host, type, deadline);
     if (found.trouble) {
       out.trouble = std::move(found.trouble);
       continue;
     }
     const dns::Answer& answer = found.answer;
-    out.addresses.insert(out.addresses.end(), answer.addresses.begin(), answer.addresses.end());
+    for (const auto& ip : answer.addresses) out.addresses.push_back({ip, answer.canonical, answer.secure});
     temporary = temporary || answer.status == dns::Status::temporary;
     if (!answer.ok() && (out.text.empty() || type == dns::Type::a)) {
       out.text = dns::failure_text(answer);
@@ -118,20 +136,22 @@ async::Task<TargetFinder::Found> TargetFinder::host_addresses(std::string host, 
     const bool usable = literal->family == parse::IpAddress::Family::v4 ? v4_ : v6_;
     Found out;
     out.status = usable ? dns::Status::ok : dns::Status::no_data;
-    if (usable) out.addresses.push_back(*literal);
+    if (usable) out.addresses.push_back({*literal, {}, false});
     if (!usable) out.text = "address family of " + host + " is not in use (inet_protocols)";
     co_return out;
   }
   if (use_dns_) {
     Found found = co_await dns_addresses(host, deadline);
-    if (found.status == dns::Status::ok || !use_native_) co_return found;
+    // A lookup that fails may be an attack: what another way finds would not be secure.
+    const bool final = found.status == dns::Status::ok || found.status == dns::Status::temporary;
+    if (final || !use_native_) co_return found;
   }
   const auto family = !v6_   ? dns::NativeLookup::Family::v4
                       : !v4_ ? dns::NativeLookup::Family::v6
                              : dns::NativeLookup::Family::any;
   dns::Hosts hosts = co_await native_.hosts(host, family, deadline);
   Found out;
-  out.addresses = std::move(hosts.addresses);
+  for (const auto& ip : hosts.addresses) out.addresses.push_back({ip, {}, false});
   out.status = hosts.status;
   if (out.status != dns::Status::ok) out.text = "unable to look up host " + host + ": " + hosts.text;
   co_return out;
@@ -139,9 +159,11 @@ async::Task<TargetFinder::Found> TargetFinder::host_addresses(std::string host, 
 
 void TargetFinder::append(Targets& targets, const std::string& host, const Found& found, int port,
                           unsigned preference) const {
-  for (const auto& address : found.addresses) {
-    targets.list.push_back({host, address.text(), raw_sockaddr(address, port), port, preference,
-                            address.family == parse::IpAddress::Family::v6});
+  for (const auto& [ip, canonical, secure] : found.addresses) {
+    Target target{host, ip.text(), raw_sockaddr(ip, port), port, preference, ip.family == parse::IpAddress::Family::v6};
+    target.dnssec.canonical = canonical;
+    target.dnssec.secure = secure;
+    targets.list.push_back(std::move(target));
   }
 }
 
@@ -228,6 +250,11 @@ async::Task<Targets> TargetFinder::mail_exchangers(Destination destination, int 
     out.trouble.status = soft ? (temporary ? "4.4.3" : "4.4.4") : "5.4.4";
     co_return out;
   }
+  for (Target& target : out.list) {
+    target.dnssec.by_mx = true;
+    target.dnssec.mx_secure = answer.secure;
+    target.dnssec.mx_canonical = answer.canonical;
+  }
   order(out.list);
   drop_own(out, destination.host);
   co_return out;
@@ -267,11 +294,11 @@ async::Task<Targets> TargetFinder::all_targets(Destination destination, Deadline
     out.list.push_back({params_.myhostname, destination.unix_path, "", 0, 0, false});
     co_return out;
   }
-  const std::string& default_port = params_.smtp_tcp_port;
-  const int port = port_number(destination.port.empty() ? default_port : destination.port);
+  const std::string& service = destination.port.empty() ? params_.smtp_tcp_port : destination.port;
+  const int port = ports_.find(service);
   if (port == 0) {
     Targets out;
-    log::warning("unknown service: {}/tcp", destination.port);
+    log::warning("unknown service: {}/tcp", service);
     out.trouble = {"4.3.5", "unknown service in destination " + destination.text, "", ""};
     co_return out;
   }

@@ -9,6 +9,7 @@
 #include "lib/mail/queue_file.h"
 #include "lib/parse/xtext.h"
 #include "smtp/content.h"
+#include "smtp/xforward.h"
 
 namespace postern::smtp_client {
 
@@ -74,7 +75,7 @@ Transaction::Transaction(Session& session, service::Delivery& delivery, const Pa
 
 bool Transaction::converts_to_7bit() const {
   return !session_.features().has(smtp::keyword::k8BitMime) && !params_.disable_mime_output_conversion &&
-         delivery_.request().encoding != "7bit" && !delivery_.request().encoding.empty();
+         delivery_.request().encoding != "7bit";
 }
 
 std::string Transaction::path(const std::string& address) const {
@@ -152,9 +153,13 @@ void Transaction::take_reply(const Sent& sent, const smtp::ServerReply& reply) {
     if (sent.step == Step::rcpt) accepted_[sent.recipient] = true;
     if (sent.step == Step::rcpt && delivery_.probe()) probed_.emplace(sent.recipient, reply);
     if (sent.step == Step::data) go_ahead_ = true;
+    if (sent.step == Step::data && delivery_.probe()) probed_at_data(reply);
     return;
   }
   Trouble trouble = refused(target.peer(), target.host, reply, command_name(step));
+  if (reply.kind() == 2 || reply.kind() == 3) session_.note_nonsense();
+  // Of all wrong replies this one would read like consent.
+  if (reply.kind() == 2) trouble.text.insert(0, "Protocol error: ");
   if (sent.step == Step::mail) {
     mail_refused_ = std::move(trouble);
   } else if (sent.step == Step::data) {
@@ -252,6 +257,10 @@ async::Task<> Transaction::run() {
 
 async::Task<> Transaction::converse() {
   if (std::ranges::all_of(recipients_, [this](std::size_t i) { return refused_[i].has_value(); })) co_return;
+  if (params_.smtp_send_xforward_command) {
+    const bool going = co_await forward_client();
+    if (!going) co_return;
+  }
   send_command(Step::mail, 0, mail_command());
   for (std::size_t k = 0; k < recipients_.size(); ++k) {
     const std::size_t i = recipients_[k];
@@ -265,10 +274,40 @@ async::Task<> Transaction::converse() {
   const bool ready = co_await make_room(kDataCommand.size() + 2);
   if (!ready) co_return;
   const bool hopeless = sent_.empty() && std::ranges::none_of(accepted_, [](bool a) { return a; });
-  if (!mail_refused_ && !hopeless && !delivery_.probe()) send_command(Step::data, 0, std::string(kDataCommand));
+  const bool ends_at_rcpt = delivery_.probe() && !probes_data();
+  if (!mail_refused_ && !hopeless && !ends_at_rcpt) send_command(Step::data, 0, std::string(kDataCommand));
   const bool read = co_await read_all();
-  if (read && delivery_.probe()) co_await report_probe();
-  if (read) co_await send_content();
+  if (!read) co_return;
+  if (delivery_.probe() && (ends_at_rcpt || go_ahead_)) co_await report_probe();
+  if (delivery_.probe() && go_ahead_) {
+    // The server waits for content, and any end of it would be a message.
+    session_.drop();
+    co_return;
+  }
+  co_await send_content();
+}
+
+// What the server does not want to know it does without.
+async::Task<bool> Transaction::forward_client() {
+  const std::vector<XforwardCommand> commands = xforward_commands(session_.features().xforward, delivery_.request());
+  for (std::size_t k = 0; k < commands.size(); ++k) {
+    session_.put(commands[k].text);
+    std::optional<smtp::ServerReply> answer = co_await session_.reply(params_.smtp_xforward_timeout);
+    if (!answer) {
+      connection_lost("sending " + std::string(commands[k].name));
+      co_return false;
+    }
+    if (answer->kind() == 2) continue;
+    log_.warning("host {} said: {} (in reply to {})", session_.target().relay(), answer->text(), commands[k].reply);
+  }
+  co_return true;
+}
+
+bool Transaction::probes_data() const { return params_.smtp_address_verify_target == kVerifyAtData; }
+
+// smtp_address_verify_target = data: this reply is the verdict about all that were accepted before it.
+void Transaction::probed_at_data(const smtp::ServerReply& reply) {
+  for (auto& probed : probed_) probed.second = reply;
 }
 
 // That the server takes the recipient is all that is asked.
@@ -329,6 +368,7 @@ async::Task<bool> Transaction::send_body() {
   options.nesting_limit = static_cast<std::size_t>(params_.mime_nesting_limit);
   options.line_limit = static_cast<std::size_t>(params_.smtp_line_length_limit);
   Content content(delivery_.fd(), request.data_offset, std::move(options), log_);
+  session_.begin_content();
   for (;;) {
     std::string out;
     Result<bool> more = co_await content.next(&out);
@@ -344,8 +384,7 @@ async::Task<bool> Transaction::send_body() {
       co_return false;
     }
     if (!*more) co_return co_await finish_content(std::move(out));
-    session_.stream().put(out);
-    const bool flushed = co_await session_.flush(params_.smtp_data_xfer_timeout);
+    const bool flushed = co_await session_.send_content(std::move(out));
     if (!flushed) {
       connection_lost("sending message body");
       co_return false;
@@ -366,17 +405,15 @@ void Transaction::refuse_content(unsigned fault) {
 async::Task<bool> Transaction::finish_content(std::string out) {
   if (session_.dot_delay() > Duration(0)) {
     out.resize(out.size() - kFinalDot.size());
-    session_.stream().put(out);
-    out = kFinalDot;
-    const bool flushed = co_await session_.flush(params_.smtp_data_xfer_timeout);
+    const bool flushed = co_await session_.send_content(std::exchange(out, std::string(kFinalDot)));
     if (!flushed) {
       connection_lost("sending message body");
       co_return false;
     }
     co_await async::sleep(session_.stream().loop(), session_.dot_delay());
   }
-  session_.stream().put(out);
-  const bool flushed = co_await session_.flush(params_.smtp_data_xfer_timeout);
+  session_.note_final_dot();
+  const bool flushed = co_await session_.send_content(std::move(out));
   if (!flushed) connection_lost("sending message body");
   co_return flushed;
 }
@@ -384,7 +421,7 @@ async::Task<bool> Transaction::finish_content(std::string out) {
 service::Outcome Transaction::sent_outcome(const smtp::ServerReply& reply) const {
   service::Outcome out;
   out.relay = session_.target().relay();
-  out.status = reply.status();
+  out.status = reply.kind() == 3 ? "2.0.0" : reply.status();
   out.text = reply.text();
   out.diag_type = "smtp";
   out.diag_text = reply.text();
@@ -409,6 +446,7 @@ async::Task<> Transaction::take_end_reply(smtp::ServerReply reply) {
       continue;
     }
     Trouble trouble = refused(target.peer(), target.host, reply, "end of DATA command");
+    if (reply.kind() == 3) session_.note_nonsense();
     if (trouble.permanent()) {
       refused_[i] = std::move(trouble);
     } else {
@@ -446,6 +484,7 @@ async::Task<> Transaction::lmtp_replies() {
       continue;
     }
     Trouble trouble = refused(target.peer(), target.host, *answer, "end of DATA command");
+    if (answer->kind() == 3) session_.note_nonsense();
     if (trouble.permanent()) {
       refused_[i] = std::move(trouble);
     } else {

@@ -31,6 +31,10 @@ struct TransactionOptions {
 // "flags=DORX" among the arguments; others are an error.
 [[nodiscard]] Result<TransactionOptions> parse_arguments(const std::vector<std::string>& arguments);
 
+// Values of smtp_address_verify_target.
+inline constexpr std::string_view kVerifyAtRcpt = "rcpt";
+inline constexpr std::string_view kVerifyAtData = "data";
+
 class Transaction {
  public:
   Transaction(Session& session, service::Delivery& delivery, const Params& params, log::Session log,
@@ -59,6 +63,8 @@ class Transaction {
   [[nodiscard]] std::string mail_command() const;
   [[nodiscard]] std::string rcpt_command(std::size_t i) const;
   async::Task<> converse();
+  // XFORWARD. False: the session is lost.
+  async::Task<bool> forward_client();
   [[nodiscard]] std::string path(const std::string& address) const;
   [[nodiscard]] std::string trace_headers() const;
   async::Task<bool> finish_content(std::string out);
@@ -71,6 +77,8 @@ class Transaction {
   async::Task<bool> read_all();
   void take_reply(const Sent& sent, const smtp::ServerReply& reply);
   async::Task<> report_probe();
+  [[nodiscard]] bool probes_data() const;
+  void probed_at_data(const smtp::ServerReply& reply);
   async::Task<> send_content();
   async::Task<bool> send_body();
   async::Task<> end_of_data();

@@ -73,6 +73,11 @@ Verdict change_message(Evaluation& e, const AccessEntry& entry, const Action& ac
   const bool takes_address = action.word == "REDIRECT" || action.word == "BCC";
   if (takes_address && action.text.find('@') == std::string_view::npos) return complain(e, entry, "user@domain target");
   if (action.word == "PREPEND" && !is_header(action.text)) return complain(e, entry, "header: text");
+  if (action.word == "PREPEND" && e.state.where == "END-OF-MESSAGE") {
+    e.state.log.warning("access table {}: action PREPEND must be used before smtpd_end_of_data_restrictions",
+                        entry.table);
+    return Verdict::dunno;
+  }
   Actions& actions = e.state.mail ? e.state.mail->actions : e.state.standing;
   // Said once of a message, whatever its further recipients trigger.
   const bool said = (action.word == "HOLD" && actions.hold) || (action.word == "DISCARD" && actions.discard);
@@ -120,12 +125,19 @@ async::Task<Verdict> apply_access_action(Evaluation& e, AccessEntry entry, Subje
     co_return Verdict::dunno;
   }
   if (word == "DUNNO") co_return Verdict::dunno;
-  if (word == "OK" || word == "RELAY" || all_digits(word)) co_return Verdict::permit;
+  if (word == "OK" || word == "RELAY" || all_digits(word)) {
+    co_await e.log_permit(word, std::move(about), entry.table);
+    co_return Verdict::permit;
+  }
   if (word == "WARN" || word == "INFO") {
     e.log_action(text::lower(word), action.text);
     co_return Verdict::dunno;
   }
-  if (changes_message(word)) co_return change_message(e, entry, action, about);
+  if (changes_message(word)) {
+    const Verdict verdict = change_message(e, entry, action, about);
+    if (verdict == Verdict::permit) co_await e.log_permit(word, std::move(about), entry.table);
+    co_return verdict;
+  }
   if (word.empty()) {
     co_return e.configuration_error(
         fmt::format("access table {} entry \"{}\" has empty value", entry.table, entry.key));

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kOutputLimit = 32UL << 10;
 constexpr std::size_t kIdleLine = 256;
 constexpr int kFarewellReads = 16;
+// Commands of one client, or reads of its content, before other sessions have their turn.
+constexpr unsigned kTurn = 100;
 
 }  // namespace
 
@@ -33,7 +35,15 @@ async::Task<async::Io> Channel::flush() {
   co_return co_await stream_->flush(deadline());
 }
 
+// Neither a buffer with commands nor a socket with content makes a session wait by itself.
+async::Task<> Channel::breathe() {
+  if (++without_pause_ < kTurn) co_return;
+  without_pause_ = 0;
+  co_await async::sleep(loop_, Duration(0));
+}
+
 async::Task<async::Io> Channel::fill() {
+  co_await breathe();
   const async::Io sent = co_await flush();
   if (sent != async::Io::ok) co_return sent;
   co_return co_await stream_->fill(deadline());
@@ -52,6 +62,7 @@ void Channel::forget_line() {
 }
 
 async::Task<async::Io> Channel::read_line() {
+  co_await breathe();
   request_ends_ = deadline_in(pace_.limit);
   for (;;) {
     const smtp::LineReader::Line found = reader_.next(stream_->input());

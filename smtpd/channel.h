@@ -4,6 +4,7 @@
 // Replies are collected and leave in one write when there is nothing left to read. Each wait is bounded by
 // smtpd_timeout; with a deadline per request the limit is for the whole command, and content must arrive at a
 // minimum rate. Input that nobody asked for yet stays in the kernel beyond one read.
+// A client that always has the next command ready gives way to others once in a while.
 #pragma once
 
 #include <memory>
@@ -61,6 +62,7 @@ class Channel {
 
  private:
   [[nodiscard]] Deadline deadline() const;
+  async::Task<> breathe();
 
   async::Loop& loop_;
   std::unique_ptr<async::Stream> stream_;
@@ -68,6 +70,7 @@ class Channel {
   std::size_t line_limit_;
   smtp::LineReader reader_;
   Deadline request_ends_;
+  unsigned without_pause_ = 0;
   Line line_;
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "smtpd/checks.h"
 
+#include <array>
+#include <utility>
+
 #include "smtpd/unlisted.h"
 
 namespace postern::smtpd {
@@ -46,10 +49,12 @@ async::Task<Verdict> recipient_stage(Evaluation& e) {
   }
   const bool relay_first = s.p.smtpd_relay_before_recipient_restrictions;
   e.defer_if_reject.reset();
-  Verdict verdict = co_await e.run(relay_first ? s.relay : s.recipient, e.recipient_subject());
-  if (verdict == Verdict::reject) co_return verdict;
-  verdict = co_await e.run(relay_first ? s.recipient : s.relay, e.recipient_subject());
-  if (verdict == Verdict::reject) co_return verdict;
+  std::array<RuleListPtr, 2> lists{s.recipient, s.relay};
+  if (relay_first) std::swap(lists[0], lists[1]);
+  for (const auto& list : lists) {
+    const Verdict verdict = co_await e.run(list, e.recipient_subject());
+    if (verdict == Verdict::reject) co_return verdict;
+  }
   if (e.settle() == Verdict::reject) co_return Verdict::reject;
   const bool discarded = e.state.mail && e.state.mail->actions.discard;
   if (!s.p.smtpd_reject_unlisted_recipient || s.no_unknown_recipient_checks || e.unlisted_checked || discarded) {

@@ -85,6 +85,16 @@ async::Task<Refusal> begin_chunks(Session& s) {
   co_return std::nullopt;
 }
 
+// The chunk that has the bare LF is answered for, and not the last one: so it is with all that fails a chunk.
+Outcome refuse_bare_newline(Session& s) {
+  s.state.where = "BDAT content";
+  smtp::Reply reply = bare_newline_reply(s);
+  s.state.where = traits(Verb::bdat).name;
+  fail_chunks(s.state, false);
+  s.state.content_octets = 0;
+  return reject(std::move(reply));
+}
+
 Outcome not_bdat(std::string_view enhanced, std::string_view text) {
   // What follows may be content that must not be taken for commands.
   return reject(521, enhanced, text);
@@ -107,11 +117,12 @@ async::Task<Outcome> cmd_bdat(Session& s, std::string argument) {
   s.state.chunks->total += chunk->size;
   const async::Io io = co_await read_chunk(s, chunk->size, true);
   if (io != async::Io::ok) co_return s.lost(io);
+  const bool bare_newline = s.state.chunks->decoder.bare_newline_seen();
+  if (!chunk->last && bare_newline && s.bare_lf_refused()) co_return refuse_bare_newline(s);
   if (!chunk->last) co_return accept(250, "2.0.0", fmt::format("Ok: {} bytes", chunk->size));
   s.state.chunks->decoder.finish(
       [&s](std::string_view piece, bool ends_line) { put_content(s.state, s.settings, piece, ends_line); });
-  const bool bare_newline = s.state.chunks->decoder.bare_newline_seen();
-  co_return co_await finish_message(s, bare_newline, true);
+  co_return co_await finish_message(s, s.state.chunks->decoder.bare_newline_seen(), true);
 }
 
 }  // namespace postern::smtpd

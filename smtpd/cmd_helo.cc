@@ -45,6 +45,7 @@ std::vector<std::string> keywords(const Session& s) {
   if (!settings.p.disable_vrfy_command) add(keyword::kVrfy, "VRFY");
   add(keyword::kEtrn, "ETRN");
   if (settings.tls_level != tls::Level::none && !s.state.tls) add(keyword::kStartTls, "STARTTLS");
+  if (s.state.verp_allowed) add(keyword::kVerp, "XVERP");
   add(keyword::kEnhancedStatusCodes, "ENHANCEDSTATUSCODES");
   add(keyword::k8BitMime, "8BITMIME");
   add(keyword::kDsn, "DSN");

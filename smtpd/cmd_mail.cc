@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MAIL (RFC 5321 4.1.1.2) with SIZE (1870), BODY (6152), RET and ENVID (3461), SMTPUTF8 (6531), AUTH (4954).
+// MAIL (RFC 5321 4.1.1.2) with SIZE (1870), BODY (6152), RET and ENVID (3461), SMTPUTF8 (6531), AUTH (4954), and XVERP
+// (one sender address for each recipient; an extension of MTAs, without an RFC).
 #include <sys/statvfs.h>
 
 #include "lib/base/text.h"
@@ -58,6 +59,16 @@ Fault body_parameter(const parse::Parameter& parameter, Transaction& mail) {
   return std::nullopt;
 }
 
+// "XVERP" or "XVERP=+=": the delimiters of the sender addresses, which come from trusted clients only.
+Fault verp_parameter(const Session& s, const parse::Parameter& parameter, Transaction& mail) {
+  const Params& p = s.settings.p;
+  mail.verp = parameter.value ? std::string(*parameter.value) : p.default_verp_delimiters;
+  if (mail.verp.size() == 2 && mail.verp.find_first_not_of(p.verp_delimiter_filter) == std::string::npos) {
+    return std::nullopt;
+  }
+  return reject(501, "5.5.4", "Error: XVERP needs two characters from " + p.verp_delimiter_filter);
+}
+
 Fault take_parameter(const Session& s, const parse::Parameter& parameter, Transaction& mail) {
   const auto is = [&](std::string_view name) { return text::iequals(parameter.keyword, name); };
   const bool dsn = is("RET") || is("ENVID");
@@ -69,6 +80,7 @@ Fault take_parameter(const Session& s, const parse::Parameter& parameter, Transa
     mail.smtputf8 = true;
     return std::nullopt;
   }
+  if (is("XVERP") && s.state.verp_allowed) return verp_parameter(s, parameter, mail);
   if (parameter.value) {
     if (is("SIZE")) return size_parameter(*parameter.value, mail);
     if (is("BODY")) return body_parameter(parameter, mail);
@@ -138,6 +150,9 @@ async::Task<Outcome> cmd_mail(Session& s, std::string argument) {
   }
   if (s.settings.p.strict_smtputf8 && !mail->smtputf8 && !text::is_ascii(*sender)) {
     co_return reject(553, "5.6.7", "Must declare SMTPUTF8 to send unicode address");
+  }
+  if (!mail->verp.empty() && sender->empty()) {
+    co_return reject(503, "5.5.4", "Error: XVERP requires non-null sender");
   }
   mail->sender = std::move(*sender);
   s.state.mail = std::move(mail);

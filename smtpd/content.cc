@@ -2,8 +2,8 @@
 #include "smtpd/content.h"
 
 #include "lib/mail/dsn.h"
-#include "lib/mail/record.h"
 #include "smtpd/checks.h"
+#include "smtpd/envelope.h"
 #include "smtpd/journal.h"
 
 namespace postern::smtpd {
@@ -57,10 +57,9 @@ async::Task<std::optional<smtp::Reply>> refuse_late(Session& s, bool bare_newlin
     co_return write_error();
   }
   if (bare_newline && s.bare_lf_refused()) {
-    s.state.log.info("{}", action_line(s.state, "reject", "bare <LF> received", s.settings.address_format));
+    smtp::Reply reply = bare_newline_reply(s);
     if (!chunked) co_await cancel(s);
-    co_return smtp::Reply(s.settings.p.smtpd_forbid_bare_newline_reject_code, "5.5.2",
-                          s.settings.p.myhostname + " Error: bare <LF> received");
+    co_return reply;
   }
   if (s.settings.end_of_data->rules.empty()) co_return std::nullopt;
   co_await drain(s);
@@ -71,6 +70,13 @@ async::Task<std::optional<smtp::Reply>> refuse_late(Session& s, bool bare_newlin
 }
 
 }  // namespace
+
+smtp::Reply bare_newline_reply(Session& s) {
+  s.state.bare_newline_seen = true;
+  s.state.log.info("{}", action_line(s.state, "reject", "bare <LF> received", s.settings.address_format));
+  return {s.settings.p.smtpd_forbid_bare_newline_reject_code, "5.5.2",
+          s.settings.p.myhostname + " Error: bare <LF> received"};
+}
 
 smtp::Reply result_reply(const service::CleanupResult& result, std::string_view queue_id) {
   using service::CleanupStatus;
@@ -106,8 +112,7 @@ async::Task<Outcome> finish_message(Session& s, bool bare_newline, bool chunked)
     co_return reject(std::move(*refusal));
   }
   Transaction& mail = *s.state.mail;
-  mail.message->record(mail::record::kExtracted, "");
-  mail.message->record(mail::record::kEnd, "");
+  end_content(mail);
   Result<service::CleanupResult> result = co_await mail.message->finish(deadline_in(s.services.patience));
   if (!result) {
     s.state.log.warning("{}: {}", mail.queue_id, result.error().text);

@@ -13,6 +13,9 @@ async::Task<> relieve(Session& session);
 // `bare_newline`: the content had one. `chunked`: BDAT, whose reply says how much came.
 async::Task<Outcome> finish_message(Session& session, bool bare_newline, bool chunked);
 
+// Logs the refusal of a bare LF, in the stage that `state.where` names, and says what to reply.
+[[nodiscard]] smtp::Reply bare_newline_reply(Session& session);
+
 // The reply for what cleanup says. Pure.
 [[nodiscard]] smtp::Reply result_reply(const service::CleanupResult& result, std::string_view queue_id);
 

@@ -37,7 +37,7 @@ async::Task<Result<bool>> is_local_client(const Client& client, const Settings& 
 std::int64_t cleanup_flags(const Transaction& mail, const Settings& settings) {
   std::int64_t flags = service::cleanup_flag::kExternal & ~settings.cleanup_without;
   if (mail.smtputf8) flags |= service::cleanup_flag::kSmtpUtf8;
-  return flags;
+  return flags | service::utf8_detection(settings.p.smtputf8_autodetect_classes, service::MailSource::smtpd);
 }
 
 void put_session(const State& state, MessageSink& out) {
@@ -71,6 +71,7 @@ void put_envelope(const State& state, const Settings& settings, bool local) {
   attribute(out, "envelope_id", mail.envelope_id);
   if (mail.ret_flags != 0) attribute(out, "ret_flags", std::to_string(mail.ret_flags));
   out.record(record::kSender, mail.sender);
+  if (!mail.verp.empty()) out.record(record::kVerp, mail.verp);
   attribute(out, "encoding", mail.encoding);
   put_session(state, out);
 }
@@ -82,7 +83,25 @@ void put_own_envelope(const Transaction& mail) {
   if (mail.ret_flags != 0) attribute(out, "ret_flags", std::to_string(mail.ret_flags));
   attribute(out, "rewrite_context", "local");
   out.record(record::kSender, mail.sender);
+  if (!mail.verp.empty()) out.record(record::kVerp, mail.verp);
   attribute(out, "encoding", mail.encoding);
+}
+
+// What tables have decided since the last call; what the queue file has already is not said again.
+void put_actions(Transaction& mail) {
+  MessageSink& out = *mail.message;
+  const Actions& now = mail.actions;
+  Actions& said = mail.recorded;
+  if (now.filter != said.filter) out.record(record::kFilter, now.filter);
+  if (now.redirect != said.redirect) out.record(record::kRedirect, now.redirect);
+  for (std::size_t i = said.bcc.size(); i < now.bcc.size(); ++i) {
+    attribute(out, "notify_flags", std::to_string(mail::notify::kNever));
+    out.record(record::kRecipient, now.bcc[i]);
+  }
+  const std::int64_t flags = (now.hold && !said.hold ? service::cleanup_flag::kHold : 0) |
+                             (now.discard && !said.discard ? service::cleanup_flag::kDiscard : 0);
+  if (flags != 0) out.record(record::kCleanupFlags, std::to_string(flags));
+  said = now;
 }
 
 // mbox's escaped and unescaped line in front of a message: ">*From ".
@@ -124,20 +143,18 @@ void put_recipient(State& state, const std::string& address, const RecipientOpti
 void begin_content(State& state, const Settings& settings) {
   Transaction& mail = *state.mail;
   MessageSink& out = *mail.message;
-  const Actions& actions = mail.actions;
-  if (!actions.filter.empty()) out.record(record::kFilter, actions.filter);
-  if (!actions.redirect.empty()) out.record(record::kRedirect, actions.redirect);
-  for (const auto& address : actions.bcc) {
-    attribute(out, "notify_flags", std::to_string(mail::notify::kNever));
-    out.record(record::kRecipient, address);
-  }
-  const std::int64_t flags =
-      (actions.hold ? service::cleanup_flag::kHold : 0) | (actions.discard ? service::cleanup_flag::kDiscard : 0);
-  if (flags != 0) out.record(record::kCleanupFlags, std::to_string(flags));
+  put_actions(mail);
   out.record(record::kContent, "");
-  for (const auto& line : actions.headers) out.record(record::kLine, line);
-  const ReceivedBy by{settings.p.myhostname, settings.p.mail_name, settings.p.smtpd_tls_received_header};
+  for (const auto& line : mail.actions.headers) out.record(record::kLine, line);
+  const ReceivedBy by{settings.p.myhostname, settings.p.mail_name, settings.p.smtpd_tls_received_header,
+                      settings.p.smtpd_hide_client_session};
   for (const auto& line : received_header(state, by)) out.record(record::kLine, line);
+}
+
+void end_content(Transaction& mail) {
+  mail.message->record(record::kExtracted, "");
+  put_actions(mail);
+  mail.message->record(record::kEnd, "");
 }
 
 void put_content(State& state, const Settings& settings, std::string_view piece, bool ends_line) {

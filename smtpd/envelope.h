@@ -24,4 +24,7 @@ void begin_content(State& state, const Settings& settings);
 // A piece of content, as the decoder gives it. Beyond message_size_limit nothing more is passed on.
 void put_content(State& state, const Settings& settings, std::string_view piece, bool ends_line);
 
+// All records are there, with what restrictions at the end of the data decided.
+void end_content(Transaction& mail);
+
 }  // namespace postern::smtpd

@@ -60,6 +60,25 @@ void Evaluation::log_action(std::string_view action, std::string_view said) cons
   state.log.info("{}", text::printable(line, '?', settings.p.smtputf8_enable));
 }
 
+async::Task<> Evaluation::log_permit(std::string action, Subject about, std::string table) {
+  if (settings.logged_permits.empty()) co_return;
+  const Result<bool> wanted = co_await settings.logged_permits.match(action);
+  if (!wanted || !*wanted) co_return;
+  log_action("permit", fmt::format("action={} for {}={} {}{}", action, about.what, about.name,
+                                   table.empty() ? "" : "from ", table));
+}
+
+Subject Evaluation::permit_subject(PermitSubject kind) const {
+  switch (kind) {
+    case PermitSubject::client: return client_subject();
+    case PermitSubject::recipient: return recipient_subject();
+    case PermitSubject::certificate: return {state.tls ? state.tls->peer_cn : "", what::kCertificate};
+    case PermitSubject::list:
+    case PermitSubject::table: break;
+  }
+  return subject;
+}
+
 // Without SMTPUTF8 nobody expects anything but ASCII.
 std::string Evaluation::cleaned(std::string_view raw) const {
   return text::printable(raw.substr(0, kReplyTextLimit), ' ', settings.p.smtputf8_enable);
@@ -98,6 +117,10 @@ Verdict Evaluation::lookup_error(const Subject& about) {
   return refuse(451, "4.3.0", fmt::format("<{}>: Temporary lookup failure", about.name), about, notice_class::kData);
 }
 
+Verdict Evaluation::content_error(const Subject& about) {
+  return refuse(451, "4.3.5", "Server configuration error", about, notice_class::kSoftware);
+}
+
 Verdict Evaluation::table_error(const Subject& about) {
   return refuse(451, "4.3.5", fmt::format("<{}>: {} rejected: Server configuration error", about.name, about.what),
                 about, notice_class::kData);
@@ -134,7 +157,14 @@ async::Task<Verdict> Evaluation::run_nested(RuleListPtr list) {
 
 async::Task<Verdict> Evaluation::run_rule(const Rule& rule) {
   if (!rule.problem.empty()) co_return configuration_error(rule.problem);
-  if (rule.restriction != nullptr) co_return co_await rule.restriction->run(*this, rule);
+  if (rule.restriction != nullptr) {
+    const Verdict verdict = co_await rule.restriction->run(*this, rule);
+    const PermitSubject permits = rule.restriction->permits;
+    if (verdict == Verdict::permit && permits != PermitSubject::table) {
+      co_await log_permit(rule.name, permit_subject(permits), "");
+    }
+    co_return verdict;
+  }
   RuleListPtr named = settings.book.find_class(rule.name);
   if (named) co_return co_await run_nested(std::move(named));
   co_return configuration_error(fmt::format("unknown smtpd restriction: \"{}\"", rule.name));

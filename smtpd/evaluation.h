@@ -27,6 +27,7 @@ struct Subject {
 
 namespace what {
 inline constexpr std::string_view kClient = "Client host";
+inline constexpr std::string_view kCertificate = "Client certificate";
 inline constexpr std::string_view kHelo = "Helo command";
 inline constexpr std::string_view kSender = "Sender address";
 inline constexpr std::string_view kRecipient = "Recipient address";
@@ -63,10 +64,14 @@ class Evaluation {
   // 451; `reason` is for the log.
   Verdict configuration_error(std::string_view reason);
   Verdict lookup_error(const Subject& about);
+  // A table has what no table may have.
+  Verdict content_error(const Subject& about);
   // An access table cannot be asked.
   Verdict table_error(const Subject& about);
   // "QID: ACTION: STAGE from ...".
   void log_action(std::string_view action, std::string_view said) const;
+  // The same of a permit, if smtpd_log_access_permit_actions has `action`. `table`: where it stands, or empty.
+  async::Task<> log_permit(std::string action, Subject about, std::string table);
 
   // Where an address goes. An error has been logged.
   async::Task<Result<service::ResolveReply>> resolve(std::string address);
@@ -83,6 +88,7 @@ class Evaluation {
 
  private:
   async::Task<Verdict> run_rule(const Rule& rule);
+  [[nodiscard]] Subject permit_subject(PermitSubject kind) const;
   // As it may stand in a reply.
   [[nodiscard]] std::string cleaned(std::string_view raw) const;
   int depth_ = 0;

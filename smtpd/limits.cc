@@ -21,6 +21,13 @@ async::Task<> Limits::say_farewell(service::AnvilClient* anvil, std::uint64_t co
 
 void Limits::disconnect(std::uint64_t connection) { farewells_.spawn(say_farewell(&anvil_, connection)); }
 
+async::Task<int> Limits::tls_sessions(std::string service, std::string client) {
+  const Result<service::AnvilState> now = co_await anvil_.lookup(std::move(service), std::move(client));
+  if (now) co_return now->newtls;
+  log::warning("anvil service: {}", now.error().text);
+  co_return 0;
+}
+
 async::Task<int> Limits::count(service::AnvilEvent event, std::string service, std::string client) {
   const Result<int> rate = co_await anvil_.count(event, std::move(service), std::move(client));
   if (rate) co_return *rate;

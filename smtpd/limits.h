@@ -23,6 +23,8 @@ class Limits {
   async::Task<service::AnvilCounts> connect(std::string service, std::string client, std::uint64_t connection);
   // Does not wait: the session is over.
   void disconnect(std::uint64_t connection);
+  // TLS sessions begun in this time unit; this counts none.
+  async::Task<int> tls_sessions(std::string service, std::string client);
   async::Task<int> count(service::AnvilEvent event, std::string service, std::string client);
 
  private:

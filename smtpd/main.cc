@@ -8,7 +8,9 @@
 // privilege after it has read its tables. What trivial-rewrite, proxymap, anvil, flush, tlsproxy and cleanup answer is
 // taken as true, but their failure is never permission: the client gets a temporary error.
 // Opens before the jail: main.cf, resolv.conf, nsswitch.conf, local tables of its parameters.
-// Connects to: public/cleanup, public/flush, private/rewrite, private/proxymap, private/anvil, private/tlsproxy, DNS.
+// Connects to: public/cleanup, public/flush, private/rewrite, private/proxymap, private/anvil, private/tlsproxy, DNS,
+// and private/tlsswitch.NAME of a service that its sessions go on under. There it serves those of others, whose word
+// about the client and the handshake counts: only smtpd workers can reach that socket.
 #include "smtpd/server.h"
 
 int main(int argc, char** argv) {

@@ -6,25 +6,13 @@
 
 namespace postern::smtpd {
 
-namespace {
-
-std::optional<std::string> good_address(std::string_view path, bool strict) {
-  auto address = mail::parse_path(path, strict);
-  if (!address) return std::nullopt;
-  const mail::AddressParts parts = mail::split_address(*address);
-  if (parts.has_domain && !mail::valid_mail_domain(parts.domain)) return std::nullopt;
-  return address;
-}
-
-}  // namespace
-
 std::optional<std::string> take_path(const Session& session, const parse::PathCommand& command, std::string_view verb) {
   const bool strict = session.settings.p.strict_rfc821_envelopes;
   // An unclosed bracket is not worth a line in the log.
   const bool unclosed = command.malformed && command.path.find('>') == std::string_view::npos;
   if (unclosed) return std::nullopt;
   const bool wrong_form = command.malformed || (strict && !command.bracketed);
-  auto address = wrong_form ? std::nullopt : good_address(command.path, strict);
+  auto address = wrong_form ? std::nullopt : mail::parse_path(command.path, strict);
   const bool null_recipient = address && address->empty() && verb != "MAIL";
   if (address && !null_recipient) return address;
   const bool brackets = command.bracketed && !command.malformed;
@@ -36,7 +24,7 @@ std::optional<std::string> take_address(const Session& session, std::string_view
   std::string_view inside = typed;
   if (inside.size() >= 2 && inside.front() == '<' && inside.back() == '>') inside = inside.substr(1, inside.size() - 2);
   auto address = typed.find_first_of(" \t") == std::string_view::npos || typed.find('"') != std::string_view::npos
-                     ? good_address(inside, session.settings.p.strict_rfc821_envelopes)
+                     ? mail::parse_path(inside, session.settings.p.strict_rfc821_envelopes)
                      : std::nullopt;
   if (address && !address->empty()) return address;
   session.log_bad_address(verb, typed);

@@ -16,13 +16,17 @@ std::vector<std::string> received_header(const State& state, const ReceivedBy& b
   const Client& client = state.client;
   const Transaction& mail = *state.mail;
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("Received: from {} ({} [{}])", state.helo.empty() ? client.name : state.helo, client.name,
-                              client.tagged_address()));
-  if (state.tls && by.show_tls) {
-    for (const auto& line : tls::received_lines(*state.tls)) lines.push_back("\t" + line);
+  std::string line;
+  if (by.hide_client) {
+    line = fmt::format("Received: by {} ({}) id {}", by.host, by.product, mail.queue_id);
+  } else {
+    lines.push_back(fmt::format("Received: from {} ({} [{}])", state.helo.empty() ? client.name : state.helo,
+                                client.name, client.tagged_address()));
+    line = fmt::format("\tby {} ({}) with {} id {}", by.host, by.product, received_protocol(state), mail.queue_id);
   }
-  std::string line =
-      fmt::format("\tby {} ({}) with {} id {}", by.host, by.product, received_protocol(state), mail.queue_id);
+  if (state.tls && by.show_tls && !by.hide_client) {
+    for (const auto& tls_line : tls::received_lines(*state.tls)) lines.push_back("\t" + tls_line);
+  }
   const std::string date = rfc5322_date(mail.arrival.seconds);
   if (mail.recipients == 1) {
     lines.push_back(std::move(line));

@@ -14,6 +14,7 @@ struct ReceivedBy {
   std::string_view host;     // myhostname
   std::string_view product;  // mail_name
   bool show_tls = false;     // smtpd_tls_received_header
+  bool hide_client = false;  // smtpd_hide_client_session: nothing of whom the message came from, and how
 };
 
 [[nodiscard]] std::vector<std::string> received_header(const State& state, const ReceivedBy& by);

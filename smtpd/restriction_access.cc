@@ -97,12 +97,14 @@ async::Task<Verdict> check_etrn_access(Evaluation& e, const Rule& rule) {
 }  // namespace
 
 void register_access_restrictions(RestrictionTable& table) {
-  table.add("check_client_access", {.run = check_client_access, .takes_table = true});
-  table.add("check_reverse_client_hostname_access", {.run = check_reverse_client_hostname_access, .takes_table = true});
-  table.add("check_helo_access", {.run = check_helo_access, .takes_table = true});
-  table.add("check_sender_access", {.run = check_sender_access, .takes_table = true});
-  table.add("check_recipient_access", {.run = check_recipient_access, .takes_table = true});
-  table.add("check_etrn_access", {.run = check_etrn_access, .takes_table = true});
+  table.add("check_client_access", {.run = check_client_access, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_reverse_client_hostname_access",
+            {.run = check_reverse_client_hostname_access, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_helo_access", {.run = check_helo_access, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_sender_access", {.run = check_sender_access, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_recipient_access",
+            {.run = check_recipient_access, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_etrn_access", {.run = check_etrn_access, .takes_table = true, .permits = PermitSubject::table});
 }
 
 }  // namespace postern::smtpd

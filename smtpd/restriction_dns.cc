@@ -3,16 +3,15 @@
 #include "lib/dns/mx.h"
 #include "lib/mail/address.h"
 #include "lib/mail/idna.h"
-#include "smtpd/evaluation.h"
+#include "smtpd/lookup.h"
 #include "smtpd/restrictions.h"
 
 namespace postern::smtpd {
 
 namespace {
 
-constexpr Duration kLookupLimit{30000};
-
-enum class Known { yes, no, temporary, malformed, null_mx };
+// filtered: smtpd_dns_reply_filter left nothing to judge by.
+enum class Known { yes, no, temporary, malformed, null_mx, filtered };
 
 Known known(dns::Status status) {
   switch (status) {
@@ -25,28 +24,36 @@ Known known(dns::Status status) {
   return Known::temporary;
 }
 
+Known known(const Looked& looked) { return looked.filtered ? Known::filtered : known(looked.answer.status); }
+
 // The worst that leaves doubt wins: a name is unknown only if every lookup says so.
 Known combine(Known a, Known b) {
   if (a == Known::yes || b == Known::yes) return Known::yes;
+  if (a == Known::filtered || b == Known::filtered) return Known::filtered;
   if (a == Known::temporary || b == Known::temporary) return Known::temporary;
   return a == Known::no ? b : a;
 }
 
-async::Task<Known> has_address(Services& services, std::string name) {
-  const Deadline deadline = deadline_in(kLookupLimit);
-  const dns::Answer v4 = co_await services.dns.lookup(name, dns::Type::a, deadline);
-  if (v4.ok()) co_return Known::yes;
-  const dns::Answer v6 = co_await services.dns.lookup(name, dns::Type::aaaa, deadline);
-  co_return combine(known(v4.status), known(v6.status));
+async::Task<Known> has_address(const Evaluation* e, std::string name) {
+  const Looked v4 = co_await look_up(e, name, dns::Type::a);
+  if (v4.answer.ok()) co_return Known::yes;
+  const Looked v6 = co_await look_up(e, name, dns::Type::aaaa);
+  co_return combine(known(v4), known(v6));
 }
 
 // MX or address records: something that mail can be sent to.
-async::Task<Known> takes_mail(Services& services, std::string name) {
-  const dns::Answer mx = co_await services.dns.lookup(name, dns::Type::mx, deadline_in(kLookupLimit));
-  if (mx.ok()) co_return dns::is_null_mx(mx.mx) ? Known::null_mx : Known::yes;
-  if (mx.status == dns::Status::temporary) co_return Known::temporary;
-  const Known address = co_await has_address(services, std::move(name));
-  co_return combine(known(mx.status), address);
+async::Task<Known> takes_mail(const Evaluation* e, std::string name) {
+  const Looked mx = co_await look_up(e, name, dns::Type::mx);
+  if (mx.answer.ok()) co_return dns::is_null_mx(mx.answer.mx) ? Known::null_mx : Known::yes;
+  const Known exchangers = known(mx);
+  if (exchangers == Known::temporary || exchangers == Known::filtered) co_return exchangers;
+  const Known address = co_await has_address(e, std::move(name));
+  co_return combine(exchangers, address);
+}
+
+Verdict nothing_left(const Evaluation& e, std::string_view name, std::string_view what) {
+  e.state.log.warning("{}: {} lookup error: DNS reply filter drops all results", name, what);
+  return Verdict::dunno;
 }
 
 Verdict unknown_client(Evaluation& e, bool temporary, std::string_view status, std::string_view text) {
@@ -80,12 +87,13 @@ Verdict tempfail(Evaluation& e, OnTempfail action, std::string_view status, std:
 async::Task<Verdict> reject_unknown_helo_hostname(Evaluation& e, const Rule&) {
   if (e.state.helo.empty() || e.state.helo.starts_with('[')) co_return Verdict::dunno;
   std::string name = e.state.helo;
-  Known found = co_await has_address(e.services, name);
-  if (found != Known::yes) {
-    const Known mail = co_await takes_mail(e.services, std::move(name));
+  Known found = co_await has_address(&e, name);
+  if (found != Known::yes && found != Known::filtered) {
+    const Known mail = co_await takes_mail(&e, std::move(name));
     found = combine(found, mail == Known::null_mx ? Known::yes : mail);
   }
   if (found == Known::yes) co_return Verdict::dunno;
+  if (found == Known::filtered) co_return nothing_left(e, e.state.helo, "address or MX");
   const Subject about = e.helo_subject();
   const std::string_view text = found == Known::malformed ? "Malformed DNS server reply" : "Host not found";
   if (found == Known::temporary) co_return tempfail(e, e.settings.helo_tempfail, "4.7.1", text, about);
@@ -106,8 +114,9 @@ async::Task<Verdict> reject_unknown_domain(Evaluation& e, Subject about, DomainR
   if (!where || (where->flags & service::resolve_flag::kFail) != 0) co_return e.lookup_error(about);
   if ((where->flags & service::resolve_flag::kFinal) != 0) co_return Verdict::dunno;
   if (const auto ascii = mail::domain_to_ascii(domain)) domain = *ascii;
-  const Known found = co_await takes_mail(e.services, domain);
+  const Known found = co_await takes_mail(&e, domain);
   if (found == Known::yes) co_return Verdict::dunno;
+  if (found == Known::filtered) co_return nothing_left(e, domain, "MX or address");
   if (found == Known::null_mx) {
     co_return e.refuse_subject(replies.null_code, replies.null_status,
                                fmt::format("Domain {} does not accept mail (nullMX)", domain), about);

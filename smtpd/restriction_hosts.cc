@@ -10,14 +10,12 @@
 #include "lib/table/address_keys.h"
 #include "lib/table/fold.h"
 #include "smtpd/access_action.h"
-#include "smtpd/evaluation.h"
+#include "smtpd/lookup.h"
 #include "smtpd/restrictions.h"
 
 namespace postern::smtpd {
 
 namespace {
-
-constexpr Duration kLookupLimit{30000};
 
 enum class Hosts { mx, ns, a };
 
@@ -27,11 +25,20 @@ void warn(const Evaluation& e, Hosts kind, std::string_view host, const Subject&
   e.state.log.warning("Unable to look up {} host {} for {} {}: {}", kind_name(kind), host, about.what, about.name, why);
 }
 
+void warn_filtered(const Evaluation& e, Hosts kind, std::string_view name) {
+  e.state.log.warning("Unable to look up {} host for {}: DNS reply filter policy", kind_name(kind), name);
+}
+
 // The name servers of the zone that holds the name: of the name itself, or of the nearest parent that has any.
 async::Task<std::vector<std::string>> name_servers(Evaluation* e, std::string name, Subject about) {
   for (std::string zone = name;;) {
-    dns::Answer answer = co_await e->services.dns.lookup(zone, dns::Type::ns, deadline_in(kLookupLimit));
+    Looked looked = co_await look_up(e, zone, dns::Type::ns);
+    dns::Answer& answer = looked.answer;
     if (answer.ok()) co_return std::move(answer.names);
+    if (looked.filtered) {
+      warn_filtered(*e, Hosts::ns, zone);
+      co_return std::vector<std::string>{};
+    }
     if (answer.status == dns::Status::temporary) {
       warn(*e, Hosts::ns, name, about, dns::failure_text(answer));
       co_return std::vector<std::string>{};
@@ -44,8 +51,13 @@ async::Task<std::vector<std::string>> name_servers(Evaluation* e, std::string na
 }
 
 async::Task<std::vector<std::string>> mail_hosts(Evaluation* e, std::string name, Subject about) {
-  const dns::Answer answer = co_await e->services.dns.lookup(name, dns::Type::mx, deadline_in(kLookupLimit));
+  const Looked looked = co_await look_up(e, name, dns::Type::mx);
+  const dns::Answer& answer = looked.answer;
   std::vector<std::string> out;
+  if (looked.filtered) {
+    warn_filtered(*e, Hosts::mx, name);
+    co_return out;
+  }
   if (answer.status == dns::Status::temporary) warn(*e, Hosts::mx, name, about, dns::failure_text(answer));
   if (answer.ok() && !dns::is_null_mx(answer.mx)) {
     for (const auto& host : dns::sort_mx(answer.mx)) out.push_back(host.host);
@@ -158,12 +170,16 @@ async::Task<Verdict> check_recipient(Evaluation& e, const Rule& rule) {
 
 template <Hosts kind>
 void add(RestrictionTable& table, const std::string& word) {
-  table.add("check_client_" + word + "_access", {.run = check_client<kind>, .takes_table = true});
+  table.add("check_client_" + word + "_access",
+            {.run = check_client<kind>, .takes_table = true, .permits = PermitSubject::table});
   table.add("check_reverse_client_hostname_" + word + "_access",
-            {.run = check_reverse_client<kind>, .takes_table = true});
-  table.add("check_helo_" + word + "_access", {.run = check_helo_name<kind>, .takes_table = true});
-  table.add("check_sender_" + word + "_access", {.run = check_sender<kind>, .takes_table = true});
-  table.add("check_recipient_" + word + "_access", {.run = check_recipient<kind>, .takes_table = true});
+            {.run = check_reverse_client<kind>, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_helo_" + word + "_access",
+            {.run = check_helo_name<kind>, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_sender_" + word + "_access",
+            {.run = check_sender<kind>, .takes_table = true, .permits = PermitSubject::table});
+  table.add("check_recipient_" + word + "_access",
+            {.run = check_recipient<kind>, .takes_table = true, .permits = PermitSubject::table});
 }
 
 }  // namespace

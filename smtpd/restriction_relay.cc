@@ -63,10 +63,10 @@ async::Task<Verdict> permit_auth_destination(Evaluation& e, const Rule&) {
 }  // namespace
 
 void register_relay_restrictions(RestrictionTable& table) {
-  table.add("permit_mynetworks", {.run = permit_mynetworks});
-  table.add("permit_inet_interfaces", {.run = permit_inet_interfaces});
+  table.add("permit_mynetworks", {.run = permit_mynetworks, .permits = PermitSubject::client});
+  table.add("permit_inet_interfaces", {.run = permit_inet_interfaces, .permits = PermitSubject::client});
   table.add("permit_sasl_authenticated", {.run = permit_sasl_authenticated});
-  table.add("permit_auth_destination", {.run = permit_auth_destination});
+  table.add("permit_auth_destination", {.run = permit_auth_destination, .permits = PermitSubject::recipient});
   table.add("reject_unauth_destination", {.run = reject_unauth_destination, .bars_strangers = true});
   table.add("defer_unauth_destination", {.run = defer_unauth_destination, .bars_strangers = true});
 }

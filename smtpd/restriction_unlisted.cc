@@ -50,7 +50,7 @@ async::Task<Result<bool>> is_known(const Settings& s, std::string address, Class
   const auto parts = mail::split_address(address);
   if (owner.local && text::iequals(parts.local, "postmaster")) co_return true;
   // Others may want to know whether the sender of our notices and probes exists.
-  const bool ours = text::iequals(parts.local, s.p.double_bounce_sender) || text::iequals(parts.local, s.verify_sender);
+  const bool ours = text::iequals(parts.local, s.p.double_bounce_sender) || s.sends_probes(parts.local);
   if (owner.local && ours) co_return true;
   if (owner.recipients != nullptr && owner.recipients->empty()) co_return true;
   const std::string& delimiters = s.p.recipient_delimiter;
@@ -97,6 +97,7 @@ async::Task<Verdict> check_listed(Evaluation& e, Subject about) {
   if (!owner) co_return Verdict::dunno;
   const bool sender = about.what == what::kSender;
   const Result<bool> there = co_await is_known(s, where->recipient, *owner, sender);
+  if (!there && there.error().code == table::kBadAnswer) co_return e.content_error(about);
   if (!there) co_return e.lookup_error(about);
   if (*there) co_return Verdict::dunno;
   const std::string text =

@@ -43,7 +43,7 @@ Verdict trouble(Evaluation& e, const Wording& words, const Subject& about) {
 
 async::Task<Verdict> verify(Evaluation* e, Subject about, Wording words) {
   // The sender of our own probes exists by definition.
-  if (text::iequals(mail::split_address(about.name).local, e->settings.verify_sender)) co_return Verdict::dunno;
+  if (e->settings.sends_probes(mail::split_address(about.name).local)) co_return Verdict::dunno;
   const Result<service::VerifyReply> reply = co_await poll(e, about.name);
   if (!reply) {
     e->state.log.warning("address verification: {}", reply.error().text);

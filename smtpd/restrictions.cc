@@ -12,6 +12,8 @@ void register_restrictions(RestrictionTable& table) {
   register_unlisted_restrictions(table);
   register_host_restrictions(table);
   register_verify_restrictions(table);
+  register_certificate_restrictions(table);
+  register_backup_restrictions(table);
 }
 
 }  // namespace postern::smtpd

@@ -68,7 +68,18 @@ Rule RuleBook::compile_rule(const std::vector<std::string>& words, std::size_t& 
     rule.problem = "restriction " + rule.name + " requires maptype:mapname";
     return rule;
   }
-  attach_table(rule, words[at++]);
+  const std::string& spec = words[at++];
+  if (!rule.restriction->takes_certificate_order) {
+    attach_table(rule, spec);
+    return rule;
+  }
+  auto lookup = parse_certificate_lookup(spec);
+  if (!lookup) {
+    rule.problem = lookup.error().text;
+    return rule;
+  }
+  rule.certificate_order = std::move(lookup->order);
+  attach_table(rule, lookup->table);
   return rule;
 }
 

@@ -18,6 +18,7 @@
 #include "lib/async/task.h"
 #include "lib/config/config.h"
 #include "lib/table/maps.h"
+#include "smtpd/certificate_order.h"
 
 namespace postern::smtpd {
 
@@ -26,11 +27,16 @@ struct Rule;
 
 enum class Verdict { dunno, permit, reject };
 
+// What a permit is said about in the log (smtpd_log_access_permit_actions): what the list is about, or always the same.
+enum class PermitSubject { list, client, recipient, certificate, table };
+
 struct Restriction {
   using Run = async::Task<Verdict> (*)(Evaluation& evaluation, const Rule& rule);
   Run run = nullptr;
   bool takes_table = false;
-  bool bars_strangers = false;  // relaying to strangers ends here
+  bool takes_certificate_order = false;         // the table may come with a search order
+  bool bars_strangers = false;                  // relaying to strangers ends here
+  PermitSubject permits = PermitSubject::list;  // table: whoever applies its action tells of it
 };
 
 class RestrictionTable {
@@ -45,10 +51,11 @@ class RestrictionTable {
 void register_restrictions(RestrictionTable& table);
 
 struct Rule {
-  std::string name;                          // as configured
-  const Restriction* restriction = nullptr;  // nullptr: a class, or unknown
-  std::shared_ptr<const table::Maps> maps;   // of check_*_access
-  std::string table;                         // its name, for log lines
+  std::string name;                                   // as configured
+  const Restriction* restriction = nullptr;           // nullptr: a class, or unknown
+  std::shared_ptr<const table::Maps> maps;            // of check_*_access
+  std::string table;                                  // its name, for log lines
+  std::vector<CertificateFeature> certificate_order;  // of check_ccert_access
   bool warn_if_reject = false;
   std::string problem;  // why it cannot be evaluated
 };

@@ -3,6 +3,7 @@
 
 #include "lib/table/fold.h"
 #include "smtpd/session.h"
+#include "smtpd/switch.h"
 
 namespace postern::smtpd {
 
@@ -56,6 +57,10 @@ async::Task<> Server::serve(service::Worker& worker, service::Connection connect
   }
   // What the service is when the session begins holds for the whole of it.
   const Settings& settings = worker.stress() ? *stressed_ : *calm_;
+  if (is_switch_connection(connection.fd.get())) {
+    co_await serve_switched(&worker, services_.get(), &settings, std::move(connection));
+    co_return;
+  }
   Session session(*services_, settings, std::move(connection), worker.stand_alone());
   co_await session.run();
 }

@@ -80,7 +80,10 @@ async::Task<async::Io> Session::send(smtp::Reply reply) {
     reply.code -= 100;
     if (!reply.enhanced.empty()) reply.enhanced[0] = '4';
   }
-  if (reply.code >= 400) co_await add_reject_footer(reply);
+  if (reply.code >= 400) {
+    co_await filter_reject(reply);
+    co_await add_reject_footer(reply);
+  }
   const bool tarpit = state.errors >= static_cast<unsigned>(settings.p.smtpd_soft_error_limit);
   if (tarpit && settings.p.smtpd_error_sleep_time > Duration(0)) {
     const async::Io sent = co_await channel.flush();
@@ -90,6 +93,24 @@ async::Task<async::Io> Session::send(smtp::Reply reply) {
   state.transcript.said(reply);
   channel.put(reply);
   co_return async::Io::ok;
+}
+
+// smtpd_reject_filter_maps. What a table makes of a refusal must be one, too.
+async::Task<> Session::filter_reject(smtp::Reply& reply) {
+  if (settings.reject_filter.empty()) co_return;
+  const std::string before = reply_text(reply);
+  const table::Answer found = co_await settings.reject_filter.find(before);
+  // The reply itself is what matters: trouble with the table is in the log.
+  if (!found || !*found) co_return;
+  std::optional<smtp::Reply> other = smtp::parse_reply_text(**found);
+  if (!other || other->code < 400) {
+    state.log.warning("smtpd_reject_filter_maps: \"{}\" is no refusal; \"{}\" is kept", **found, before);
+    co_return;
+  }
+  state.log.info("{}: refusal \"{}\" to {} becomes \"{}\"", state.queue_id(), before, state.client.label,
+                 reply_text(*other));
+  reply = std::move(*other);
+  if (reply.closes()) closing_ = true;
 }
 
 async::Task<> Session::add_reject_footer(smtp::Reply& reply) {
@@ -126,7 +147,7 @@ async::Task<bool> Session::say_error(smtp::Reply reply) {
   const async::Io io = co_await send(std::move(reply));
   ++state.errors;
   if (io != async::Io::ok) end_ = io;
-  co_return io == async::Io::ok;
+  co_return io == async::Io::ok && !closing_;
 }
 
 // Commands behind one whose reply the client had to wait for (RFC 2920), or of a client that knows no pipelining.
@@ -157,7 +178,7 @@ async::Task<bool> Session::finish_command(Verb verb, Outcome outcome) {
   const async::Io io = co_await send(std::move(outcome.reply));
   if (!outcome.good) ++state.errors;
   if (io != async::Io::ok) end_ = io;
-  co_return io == async::Io::ok && !over;
+  co_return io == async::Io::ok && !over && !closing_;
 }
 
 async::Task<bool> Session::handle_command(Verb verb, std::string argument) {
@@ -167,7 +188,9 @@ async::Task<bool> Session::handle_command(Verb verb, std::string argument) {
   ++state.counters[static_cast<std::size_t>(verb)].total;
   const bool needs_tls = tls::mandatory(settings.tls_level) && !state.tls;
   if (needs_tls && !verb_traits.without_tls) {
-    co_return co_await finish_command(verb, reject(530, "5.7.0", "Must issue a STARTTLS command first"));
+    const std::string_view text =
+        settings.musttls ? "No STARTTLS command has been given." : "Must issue a STARTTLS command first";
+    co_return co_await finish_command(verb, reject(530, "5.7.0", text));
   }
   if (state.denied && verb != Verb::quit) {
     Outcome denied = reject(503, "5.7.0", "Error: access denied for " + state.client.label);
@@ -281,6 +304,7 @@ async::Task<> Session::tell_postmaster() {
   notice.mail_name = p.mail_name;
   notice.sender = p.double_bounce_sender;
   notice.recipient = p.error_notice_recipient;
+  notice.from_format = settings.from_format;
   notice.subject = fmt::format("{} SMTP server: errors from {}", p.mail_name, state.client.label);
   notice.transcript = state.transcript.lines();
   if (end_ != async::Io::ok) {
@@ -292,7 +316,12 @@ async::Task<> Session::tell_postmaster() {
 }
 
 async::Task<> Session::run() {
-  const bool ready = co_await begin();
+  bool ready = true;
+  if (switched_from_.empty()) {
+    ready = co_await begin();
+  } else {
+    begin_switched();
+  }
   if (ready) co_await converse();
   if (end_ == async::Io::timeout && channel.open()) {
     [[maybe_unused]] const async::Io io =

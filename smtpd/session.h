@@ -33,6 +33,15 @@ inline Outcome reject(int code, std::string_view enhanced, std::string_view text
 }
 inline Outcome reject(smtp::Reply reply) { return {.reply = std::move(reply), .good = false, .judged = true}; }
 
+struct SwitchOffer;
+
+// "name[address]", with ":port" where smtpd_client_port_logging says so.
+[[nodiscard]] std::string client_label(const Client& client, bool log_port);
+
+// How a handshake ended. `over`: it succeeded, but the session ends here: another service goes on with it, or a 421
+// about the client's certificate waits to be sent. `too_many`: so does a 421. `lost`: the client is gone.
+enum class TlsBeginning { begun, over, too_many, lost };
+
 class Session {
  public:
   // `stand_alone`: on behalf of the user who runs this process.
@@ -43,6 +52,13 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   async::Task<> run();
+
+  // A session that another service has begun (switch.cc). What keeps it out; and, with its plaintext end and what has
+  // been read from there, the rest of its life.
+  async::Task<std::optional<std::string>> admit(SwitchOffer offer);
+  async::Task<> run_switched(Fd plaintext, std::string input);
+  // It goes on in another service: nothing is left to do here.
+  [[nodiscard]] bool switched() const { return switched_; }
 
   State state;
   const Settings& settings;
@@ -58,9 +74,11 @@ class Session {
   void log_bad_address(std::string_view verb, std::string_view typed) const;
   // A refusal made outside the restriction lists.
   Outcome refuse(int code, std::string_view enhanced, std::string_view text);
-  // TLS on the connection as it is; false: the session is over. `reservation` was asked for before.
-  async::Task<bool> start_tls(service::TlsReservation reservation);
+  // TLS on the connection as it is. `reservation` was asked for before. Unless TLS has begun the session is over.
+  async::Task<TlsBeginning> start_tls(service::TlsReservation reservation);
   async::Task<Result<service::TlsReservation>> reserve_tls();
+  // The client has begun too many TLS sessions already; a line in the log says that `request` is refused.
+  async::Task<bool> too_many_tls(std::string request);
   // Whether the client is beyond a limit of events per time unit.
   async::Task<bool> too_many(service::AnvilEvent event, int limit, std::string title);
   // smtpd_forbid_bare_newline, as it is for this client.
@@ -75,6 +93,12 @@ class Session {
   async::Task<bool> begin();
   async::Task<bool> greet();
   async::Task<bool> begin_wrapper_tls();
+  // tlsswitchchannel. False in any case: the session is over here, and when it was not switched() 421 waits to be sent.
+  async::Task<bool> switch_service(bool greeted, std::string helo);
+  void begin_switched();
+  async::Task<> know_client();
+  async::Task<std::optional<std::string>> take_limits();
+  async::Task<> find_limits();
   async::Task<bool> check_connection_limits();
   async::Task<bool> check_early_talker();
   async::Task<void> identify_client();
@@ -84,6 +108,7 @@ class Session {
   async::Task<bool> handle_command(Verb verb, std::string argument);
   async::Task<bool> finish_command(Verb verb, Outcome outcome);
   async::Task<bool> say_error(smtp::Reply reply);
+  async::Task<> filter_reject(smtp::Reply& reply);
   async::Task<> add_reject_footer(smtp::Reply& reply);
   async::Task<bool> is_pipelining_abuse(Verb verb);
   void count_junk();
@@ -94,10 +119,15 @@ class Session {
 
   async::Io end_ = async::Io::ok;
   bool limited_ = false;  // smtpd_client_*_limit apply
+  bool closing_ = false;  // smtpd_reject_filter_maps made a refusal one that ends the session
   bool strict_lf_ = false;
   service::SessionNote note_;
   std::uint64_t connection_ = 0;  // its number at anvil
   std::string limit_key_;
+  bool switched_ = false;
+  std::string switched_from_;  // the service that the session comes from; empty: this one accepted it
+  bool greeted_ = false;       // there
+  std::string helo_before_;    // the client's name there, for the log
 };
 
 }  // namespace postern::smtpd

@@ -24,14 +24,19 @@ Client make_client(service::Connection& connection, bool log_port) {
     client.name = client.reverse_name = "localhost";
   }
   client.ip = parse::parse_ip(client.address);
-  client.label = fmt::format("{}[{}]", client.name, client.address);
-  if (log_port && !client.port.empty()) client.label += ":" + client.port;
+  client.label = client_label(client, log_port);
   return client;
 }
 
 Pace pace_of(const Params& p) { return {p.smtpd_timeout, p.smtpd_per_request_deadline, p.smtpd_min_data_rate}; }
 
 }  // namespace
+
+std::string client_label(const Client& client, bool log_port) {
+  std::string label = fmt::format("{}[{}]", client.name, client.address);
+  if (log_port && !client.port.empty()) label += ":" + client.port;
+  return label;
+}
 
 Session::Session(Services& process_services, const Settings& session_settings, service::Connection connection,
                  bool stand_alone)
@@ -59,29 +64,42 @@ async::Task<void> Session::identify_client() {
     client.reverse_status = found.reverse_status;
     if (!found.warning.empty()) state.log.warning("{}", found.warning);
   }
-  client.label = fmt::format("{}[{}]", client.name, client.address);
-  if (settings.p.smtpd_client_port_logging && !client.port.empty()) client.label += ":" + client.port;
+  client.label = client_label(client, settings.p.smtpd_client_port_logging);
 }
 
-async::Task<bool> Session::check_connection_limits() {
+// Whether limits apply to this client, and under which name it is counted.
+async::Task<> Session::find_limits() {
   const Params& p = settings.p;
   const bool any = p.smtpd_client_connection_count_limit > 0 || p.smtpd_client_connection_rate_limit > 0 ||
                    p.smtpd_client_message_rate_limit > 0 || p.smtpd_client_recipient_rate_limit > 0 ||
                    p.smtpd_client_new_tls_session_rate_limit > 0;
-  if (!any) co_return true;
+  // A file on standard input is nobody's connection.
+  if (!any || limited_ || state.stand_alone) co_return;
   const Result<bool> exempt = co_await settings.limit_exceptions.match(state.client.name, state.client.address);
-  if (exempt && *exempt) co_return true;
+  if (exempt && *exempt) co_return;
   limited_ = true;
   limit_key_ = limit_key(state.client.address, p.smtpd_client_ipv4_prefix_length, p.smtpd_client_ipv6_prefix_length);
+}
+
+// Counts this connection. What to tell a client who has too many.
+async::Task<std::optional<std::string>> Session::take_limits() {
+  co_await find_limits();
+  if (!limited_) co_return std::nullopt;
+  const Params& p = settings.p;
   connection_ = services.limits.next_connection();
   const service::AnvilCounts usage = co_await services.limits.connect(p.service_name, limit_key_, connection_);
   const bool crowd = p.smtpd_client_connection_count_limit > 0 && usage.count > p.smtpd_client_connection_count_limit;
   const bool rush = p.smtpd_client_connection_rate_limit > 0 && usage.rate > p.smtpd_client_connection_rate_limit;
-  if (!crowd && !rush) co_return true;
+  if (!crowd && !rush) co_return std::nullopt;
   state.log.warning("Connection {} limit exceeded: {} from {} for service {}", crowd ? "concurrency" : "rate",
                     crowd ? usage.count : usage.rate, state.client.label, p.service_name);
-  [[maybe_unused]] const async::Io io = co_await send(
-      {421, "4.7.0", fmt::format("{} Error: too many connections from {}", p.myhostname, state.client.address)});
+  co_return fmt::format("{} Error: too many connections from {}", p.myhostname, state.client.address);
+}
+
+async::Task<bool> Session::check_connection_limits() {
+  std::optional<std::string> refusal = co_await take_limits();
+  if (!refusal) co_return true;
+  [[maybe_unused]] const async::Io io = co_await send({421, "4.7.0", std::move(*refusal)});
   co_return false;
 }
 
@@ -97,13 +115,16 @@ async::Task<bool> Session::check_early_talker() {
 }
 
 async::Task<bool> Session::begin_wrapper_tls() {
+  const bool flood = co_await too_many_tls("TLS service");
+  if (flood) co_return false;
   Result<service::TlsReservation> reservation = co_await reserve_tls();
   if (!reservation) {
     state.log.warning("cannot begin TLS with {}: {}", state.client.label, reservation.error().text);
     co_return false;
   }
   // Other than after STARTTLS there must not have been a read: the client's first bytes are the handshake.
-  co_return co_await start_tls(std::move(*reservation));
+  const TlsBeginning begun = co_await start_tls(std::move(*reservation));
+  co_return begun == TlsBeginning::begun;
 }
 
 async::Task<bool> Session::greet() {
@@ -122,19 +143,29 @@ async::Task<bool> Session::greet() {
   co_return true;
 }
 
-async::Task<bool> Session::begin() {
-  co_await identify_client();
-  state.log.info("connect from {}", state.client.label);
+// What the settings say about this client in particular.
+async::Task<> Session::know_client() {
   state.discarded = settings.discarded;
   if (!settings.discard_maps.empty()) {
     const table::Answer discard = co_await settings.discard_maps.find(state.client.address);
     if (discard && *discard) state.discarded = smtp::parse_discard_keywords(**discard).mask;
+  }
+  if (!settings.verp_clients.empty()) {
+    const Result<bool> listed = co_await settings.verp_clients.match(state.client.name, state.client.address);
+    state.verp_allowed = listed && *listed;
   }
   if (settings.bare_lf != BareLf::accept) {
     const Result<bool> excluded = co_await settings.bare_lf_exclusions.match(state.client.name, state.client.address);
     strict_lf_ = !(excluded && *excluded);
     if (strict_lf_) channel.set_bare_newline(smtp::BareNewline::normalize);
   }
+}
+
+async::Task<bool> Session::begin() {
+  co_await identify_client();
+  state.log.info("connect from {}", state.client.label);
+  co_await know_client();
+  co_await find_limits();
   if (settings.p.smtpd_tls_wrappermode) {
     const bool begun = co_await begin_wrapper_tls();
     if (!begun) co_return false;

@@ -5,7 +5,9 @@
 #include "lib/config/interfaces.h"
 #include "lib/config/value.h"
 #include "lib/mail/address.h"
-#include "lib/service/cleanup_client.h"
+#include "lib/mail/verify_sender.h"
+#include "lib/service/receive_overrides.h"
+#include "lib/tls/channels.h"
 #include "smtpd/footer.h"
 #include "smtpd/transcript.h"
 
@@ -65,9 +67,19 @@ Settings::Settings(const config::Config& config, Params parameters, const table:
       noop_commands("smtpd_noop_commands", table::MatchKind::string, p.smtpd_noop_commands, false, context),
       forbidden_commands("smtpd_forbidden_commands", table::MatchKind::string, p.smtpd_forbidden_commands, false,
                          context),
+      verp_clients("smtpd_authorized_verp_clients", table::MatchKind::name_or_network, p.smtpd_authorized_verp_clients,
+                   listed(p.parent_domain_matches_subdomains, "smtpd_authorized_verp_clients"), context),
+      logged_permits("smtpd_log_access_permit_actions", table::MatchKind::string, p.smtpd_log_access_permit_actions,
+                     false, context),
+      backup_networks("permit_mx_backup_networks", table::MatchKind::network, p.permit_mx_backup_networks, false,
+                      context),
+      own_names("mydestination", table::MatchKind::string, text_of(config, "mydestination"), false, context),
       command_filter("smtpd_command_filter", p.smtpd_command_filter, context),
       discard_maps("smtpd_discard_ehlo_keyword_address_maps", p.smtpd_discard_ehlo_keyword_address_maps, context),
       footer_maps("smtpd_reject_footer_maps", p.smtpd_reject_footer_maps, context),
+      relay_certificates("relay_clientcerts", p.relay_clientcerts, context),
+      reject_filter("smtpd_reject_filter_maps", p.smtpd_reject_filter_maps, context),
+      dns_filter("smtpd_dns_reply_filter", p.smtpd_dns_reply_filter, context),
       local_recipients("local_recipient_maps", p.local_recipient_maps, context),
       relay_recipients("relay_recipient_maps", p.relay_recipient_maps, context),
       virtual_mailboxes("virtual_mailbox_maps", p.virtual_mailbox_maps, context),
@@ -129,37 +141,43 @@ Result<> Settings::finish(const config::Config& config, const table::Context& co
 }
 
 Result<> Settings::read_tls(const config::Config& config) {
-  const auto level = tls::server_level(p.smtpd_tls_security_level, p.smtpd_use_tls, p.smtpd_enforce_tls);
-  if (!level) return std::unexpected(level.error());
+  const auto level = tls::service_server_level(config);
+  if (!level) return fail(fmt::format("service {}: {}", p.service_name, level.error().text));
   tls_level = *level;
-  if (p.smtpd_tls_wrappermode) tls_level = tls::Level::encrypt;
+  if (const auto keywords = tls::channel_keywords(config); keywords) {
+    musttls = keywords->server == tls::Level::encrypt;
+    switch_to = keywords->switch_to;
+  }
   tls_loglevel = static_cast<int>(text::to_u64(p.smtpd_tls_loglevel).value_or(0));
   if (tls_level == tls::Level::none) return {};
   auto settings = tls::server_settings(config, "smtpd_tls_", tls_level);
   if (!settings) return std::unexpected(settings.error());
   tls = std::move(*settings);
   tls.service = p.service_name;
+  // Said of the settings for normal operation only: those for stress differ in other things.
+  const bool says = p.stress.empty();
+  if (says && p.smtpd_tls_req_ccert && !tls::mandatory(tls_level)) {
+    log::warning("Can't require client certs unless TLS is required");
+  }
   if (tls.files.has_certificate()) return {};
-  log::warning("no server certificate is configured, so that no client can use TLS");
+  if (says) log::warning("no server certificate is configured, so that no client can use TLS");
   if (tls_level == tls::Level::may) tls_level = tls::Level::none;
   return {};
 }
 
+bool Settings::sends_probes(std::string_view local) const {
+  const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(p.address_verify_sender_ttl).count();
+  return mail::is_verify_sender(local, verify_sender, ttl, wall_now().seconds);
+}
+
 Result<> Settings::read_overrides(const config::Config& config) {
-  const std::string list = text_of(config, "receive_override_options");
-  for (const auto& word : config::split_list(list)) {
-    if (word == "no_unknown_recipient_checks") {
-      no_unknown_recipient_checks = true;
-    } else if (word == "no_address_mappings") {
-      cleanup_without |= service::cleanup_flag::kMap | service::cleanup_flag::kAddBcc;
-    } else if (word == "no_header_body_checks") {
-      cleanup_without |= service::cleanup_flag::kFilter;
-    } else if (word == "no_milters") {
-      cleanup_without |= service::cleanup_flag::kMilter;
-    } else {
-      return fail(fmt::format("unknown receive_override_options value \"{}\" in \"{}\"", word, list));
-    }
-  }
+  const auto format = mail::parse_from_format(p.header_from_format);
+  if (!format) return std::unexpected(format.error());
+  from_format = *format;
+  const auto overrides = service::parse_receive_overrides(text_of(config, "receive_override_options"));
+  if (!overrides) return std::unexpected(overrides.error());
+  no_unknown_recipient_checks = overrides->no_unknown_recipient_checks;
+  cleanup_without = overrides->cleanup_without;
   return {};
 }
 

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "lib/config/config.h"
+#include "lib/mail/from_header.h"
+#include "lib/service/dns_filter.h"
 #include "lib/smtp/keywords.h"
 #include "lib/smtp/line_end.h"
 #include "lib/table/maps.h"
@@ -40,6 +42,8 @@ class Settings {
   OnTempfail helo_tempfail = OnTempfail::defer_if_permit;
   smtp::KeywordMask discarded = 0;
   tls::Level tls_level = tls::Level::none;
+  bool musttls = false;   // channel_keywords say so
+  std::string switch_to;  // tlsswitchchannel; empty: nowhere
   tls::ServerSettings tls;
   int tls_loglevel = 0;
   // What cleanup is not to do (receive_override_options), as cleanup flags; and the check that smtpd leaves out.
@@ -48,7 +52,9 @@ class Settings {
   unsigned notice_classes = 0;
   OnTempfail recipient_tempfail = OnTempfail::defer_if_permit;  // of address verification
   OnTempfail sender_tempfail = OnTempfail::defer_if_permit;
-  std::string verify_sender;  // local part of the sender of probes
+  std::string verify_sender;  // local part of the sender of probes, without its time
+  mail::FromFormat from_format = mail::FromFormat::standard;
+  [[nodiscard]] bool sends_probes(std::string_view local) const;
   std::string content_filter;
   std::string expansion_filter;
   bool access_parents = false;  // smtpd_access_maps is in parent_domain_matches_subdomains
@@ -59,9 +65,16 @@ class Settings {
   table::MatchList bare_lf_exclusions;
   table::MatchList noop_commands;
   table::MatchList forbidden_commands;
+  table::MatchList verp_clients;
+  table::MatchList logged_permits;
+  table::MatchList backup_networks;
+  table::MatchList own_names;  // mydestination
   table::Maps command_filter;
   table::Maps discard_maps;
   table::Maps footer_maps;
+  table::Maps relay_certificates;
+  table::Maps reject_filter;
+  service::DnsFilter dns_filter;
   table::Maps local_recipients;
   table::Maps relay_recipients;
   table::Maps virtual_mailboxes;

@@ -22,6 +22,7 @@
 #include "lib/smtp/reply.h"
 #include "lib/tls/report.h"
 #include "smtpd/intake.h"
+#include "smtpd/tls_attributes.h"
 #include "smtpd/transcript.h"
 #include "smtpd/verbs.h"
 
@@ -78,6 +79,7 @@ struct Transaction {
   bool dsn_envelope_id = false;
   std::string envelope_id;
   unsigned ret_flags = 0;
+  std::string verp;  // two delimiters; empty: one sender address for all recipients
 
   std::unique_ptr<MessageSink> message;
   std::string queue_id;
@@ -87,6 +89,7 @@ struct Transaction {
   bool limit_told = false;
 
   Actions actions;
+  Actions recorded;  // of these: what is in the queue file
   Content content;
 };
 
@@ -103,6 +106,7 @@ struct State {
   bool stand_alone = false;
   std::string where = "CONNECT";  // stage in log lines
   std::string helo;               // spaces and control bytes as '?'
+  bool verp_allowed = false;      // the client is one of smtpd_authorized_verp_clients
   bool esmtp = false;             // EHLO was the last greeting
   bool was_esmtp = false;         // of the session so far: its name in logs and headers
   std::unique_ptr<tls::TlsReport> tls;

@@ -20,7 +20,7 @@ namespace postern::spawn {
 namespace {
 
 std::string refusal_text(const service::UserError& error) {
-  const std::string group = "request to use privileged group id " + std::to_string(error.gid);
+  std::string group = "request to use privileged group id " + std::to_string(error.gid);
   switch (error.refusal) {
     case service::Refusal::unknown_user: return "unknown user name: " + error.name;
     case service::Refusal::unknown_group: return "unknown group name: " + error.name;

@@ -35,6 +35,8 @@ SET_GID = {"commands/postdrop", "commands/postqueue", "commands/postlog"}
 SET_GID_LIBS = {"base", "parse", "ipc", "config"}
 # Names and records of queue files: of lib/mail these may be used by set-gid commands, because they use lib/base only.
 SET_GID_MAIL = ("lib/mail/record", "lib/mail/queue_id", "lib/mail/queue_dir", "lib/mail/maildrop")
+# Of lib/table: the tables that need no library.
+SET_GID_TABLE = ("lib/table/user_tables",)
 IMPURE = re.compile(r"<(unistd\.h|fcntl\.h|poll\.h|sys/.*|fstream|iostream|cstdio|stdio\.h)>|"
                     r'"lib/base/(log|fd|files|clock)\.h"')
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(<[^>]+>|"[^"]+")', re.M)
@@ -92,7 +94,7 @@ def check_file(path, text):
         stem = os.path.splitext(path)[0]
         if match[1][0] == '"' and "/" not in name:
             wrong = f'"{name}" is not given from the top'
-        elif match[1][0] == '"' and here in SET_GID and os.path.splitext(name)[0] in SET_GID_MAIL:
+        elif match[1][0] == '"' and here in SET_GID and os.path.splitext(name)[0] in SET_GID_MAIL + SET_GID_TABLE:
             wrong = None
         elif match[1][0] == '"' and stem in SET_GID_MAIL and not name.startswith("lib/base/") and \
                 os.path.splitext(name)[0] not in SET_GID_MAIL:

@@ -4,7 +4,8 @@
 
 tests/params/parameters.tsv lists name, kind, default and range of every main.cf parameter of the implemented language.
 Each must be declared once with the same values, unless conf/differences says otherwise; each declaration must be known
-there or in conf/differences; `postconf -d` must print what was declared."""
+there or in conf/differences; `postconf -d` must print what was declared; and what is not marked unsupported must be
+read by some program."""
 import csv
 import glob
 import os
@@ -12,6 +13,14 @@ import re
 import subprocess
 import sys
 import tempfile
+
+# Names that programs put together: what stands behind these is the word in the source.
+COMPOSED = ("smtp", "smtp_tls_", "smtp_tls_mandatory_", "tlsproxy_client_", "tlsproxy_tls_", "tlsproxy_tls_mandatory_")
+# A name that begins with a digit, which no word of C++ does.
+MADE_OF = {"2bounce_notice_recipient": "_2bounce_notice_recipient"}
+# What only administrators and their scripts ask for, with postconf: where things are installed, and which release it is.
+FOR_POSTCONF = {"html_directory", "mailq_path", "manpage_directory", "newaliases_path", "readme_directory",
+                "sample_directory", "sendmail_path", "mail_release_date", "postern_version"}
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Kinds of the list -> types of a declaration; a number or boolean whose default is an expression has a type of its own there.
@@ -80,6 +89,40 @@ def check_declaration(name, block, ref, ours):
         yield f"default {block.get('default', '')!r}, expected {want!r}"
 
 
+def source_words():
+    """Every word of the programs' and libraries' sources."""
+    words = set()
+    for folder in glob.glob(f"{TOP}/*/") + glob.glob(f"{TOP}/lib/*/") + glob.glob(f"{TOP}/commands/*/"):
+        if os.path.relpath(folder, TOP).split("/")[0] in ("build", "tests"):
+            continue
+        for path in glob.glob(f"{folder}*.cc") + glob.glob(f"{folder}*.h"):
+            with open(path, errors="replace") as f:
+                words.update(re.findall(r"\w+", re.sub(r"^\s*//.*", "", f.read(), flags=re.M)))
+    return words
+
+
+def check_readers(blocks):
+    """A supported parameter whose name stands in no source has no effect."""
+    words = source_words()
+    # What the default of another one refers to is read with it.
+    for block in blocks.values():
+        if "unsupported" not in block:
+            words.update(re.findall(r"\$[{(]?(\w+)", block.get("default", "")))
+    suffixes = tuple(name[1:] for name in blocks if name.startswith("*_"))
+    for name, block in blocks.items():
+        ignored = block.get("deprecated", "").startswith("ignored")     # its manual text says so
+        if ignored or "unsupported" in block or "legacy" in block or "computed" in block or name in FOR_POSTCONF:
+            continue
+        if name.startswith("*_"):
+            read = name[2:] in words
+        else:
+            # Read by its whole name, as that of a service, or as PREFIX + "_rest".
+            read = name in words or name.endswith(suffixes) or MADE_OF.get(name) in words or any(name.startswith(prefix) and name[len(prefix):] in words
+                                        for prefix in COMPOSED)
+        if not read:
+            yield f"{block['where']}: {name} is supported, but no source reads it"
+
+
 def check_postconf(build, blocks):
     """`postconf -d` prints each declared name once, with its default."""
     command = f"{build}/sbin/postconf"
@@ -125,6 +168,7 @@ def main(build):
     for kind, name in ours:
         if kind in ("default", "parameter") and name not in blocks:
             wrong.append(f"conf/differences: {name} is not declared")
+    wrong += check_readers(blocks)
     wrong += check_postconf(build, blocks)
     print("\n".join(wrong + [f"check-params: {len(blocks)} declarations, {len(refs)} names in the list, {len(wrong)} wrong"]))
     return 1 if wrong else 0

@@ -2,11 +2,14 @@
 // Input for random number generators: tls_random_source, and an exchange file that carries randomness over a restart.
 //
 // The library seeds itself from the kernel; what comes from here is added to that and can only make it better. The
-// source and the file are opened before the jail and used through their descriptors afterwards.
+// source and the file are opened before the jail and used through their descriptors afterwards. A source that is named
+// but gives nothing is an error all the same: whoever named it relies on it.
 #pragma once
 
 #include <string>
 
+#include "lib/async/loop.h"
+#include "lib/async/task.h"
 #include "lib/base/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/fd.h"
@@ -15,17 +18,20 @@ namespace postern::tlsmgr {
 
 class Entropy {
  public:
-  // "dev:/dev/urandom", or the name of a regular file. Error: cannot open, or a kind of source that is gone ("egd:").
+  // "dev:/dev/urandom", "egd:/socket" of an entropy gathering daemon, or the name of a regular file.
   [[nodiscard]] Result<> open_source(const std::string& source, std::size_t bytes);
   [[nodiscard]] Result<> open_exchange(const std::string& path);
 
-  // Adds from the source, when there is one.
-  [[nodiscard]] Result<> reseed();
+  // Adds from the source, when there is one. Waits for a daemon until the deadline.
+  [[nodiscard]] async::Task<Result<>> reseed(async::Loop& loop, Deadline deadline);
   // Adds what the file holds, and replaces it.
   [[nodiscard]] Result<> exchange();
 
  private:
+  [[nodiscard]] async::Task<Result<std::string>> ask_daemon(async::Loop& loop, Deadline deadline);
+
   Fd source_;
+  bool daemon_ = false;
   bool rewind_ = false;
   std::size_t bytes_ = 0;
   Fd exchange_;

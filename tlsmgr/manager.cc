@@ -1,26 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tlsmgr/manager.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "lib/base/log.h"
 #include "lib/openssl/tickets.h"
+#include "lib/service/cache_table.h"
 #include "lib/service/owner.h"
 
 namespace postern::tlsmgr {
 
 namespace {
 
-// The process before this one may still hold its database for a moment.
-constexpr int kOpenAttempts = 30;
-constexpr useconds_t kOpenPauseMicros = 100'000;
 constexpr std::size_t kSweepStep = 100;
 constexpr Duration kSweepStepPause{100};
 constexpr Duration kSweepPause{60000};
 constexpr std::size_t kKeyLimit = 1024;
+constexpr Duration kReseedLimit{10000};
+constexpr Duration kExpiryPause{(24 * 60 - 30) * 60 * 1000};
+constexpr std::size_t kExpiryLimit = 10000;
 
 }  // namespace
 
@@ -31,16 +29,10 @@ void Manager::before_jail(service::Worker& worker) {
   if (!params) log::fatal("{}", params.error().text);
   params_ = std::move(*params);
   table::register_builtin_tables(registry_);
-  context_.registry = &registry_;
-  context_.fold = false;
-  context_.duplicates = table::Duplicates::replace;
-  context_.sync_updates = false;
-  context_.create_buffer = 1UL << 20;
-  context_.create_mode = 0600;
-  // A source that is missing is no reason to be without TLS: the library has the kernel's.
+  context_ = service::cache_context(registry_);
   const auto source =
       entropy_.open_source(params_.tls_random_source, static_cast<std::size_t>(params_.tls_random_bytes));
-  if (!source) log::warning("{}", source.error().text);
+  if (!source) log::fatal("tls_random_source: {}", source.error().text);
   const auto owner = service::AsOwner::become(params_.mail_owner);
   if (!owner) log::fatal("{}", owner.error().text);
   const auto exchange = entropy_.open_exchange(params_.tls_random_exchange_name);
@@ -56,23 +48,21 @@ void Manager::open_cache(const config::Config& config, const std::string& name) 
   if (!database) log::fatal("{}", database.error().text);
   if (!lifetime) log::fatal("{}", lifetime.error().text);
   if (database->empty() || *lifetime <= Duration(0)) return;
-  for (int attempt = 1;; ++attempt) {
-    auto cache = SessionCache::open(*database, *lifetime, context_);
-    if (cache) {
-      caches_.emplace(name, std::move(*cache));
-      return;
-    }
-    if (cache.error().code != EAGAIN || attempt == kOpenAttempts) {
-      log::warning("{}; TLS sessions of {} are not kept", cache.error().text, name);
-      return;
-    }
-    ::usleep(kOpenPauseMicros);
+  auto cache = SessionCache::open(*database, *lifetime, context_);
+  if (cache) {
+    caches_.emplace(name, std::move(*cache));
+  } else {
+    log::warning("{}; TLS sessions of {} are not kept", cache.error().text, name);
   }
 }
 
 void Manager::after_jail(service::Worker& worker) {
   loop_ = &worker.loop();
-  tickets_ = std::make_unique<TicketRing>(params_.smtpd_tls_session_cache_timeout, openssl::random_bytes);
+  tickets_ = std::make_unique<TicketRing>(params_.smtpd_tls_session_cache_timeout, [](std::size_t count) {
+    auto bytes = openssl::random_bytes(count);
+    if (!bytes) log::fatal("{}", bytes.error().text);
+    return bytes;
+  });
   register_calls();
   tasks_ = std::make_unique<async::TaskGroup>(*loop_);
   tasks_->spawn(keep_random());
@@ -93,6 +83,7 @@ void Manager::register_calls() {
   dispatcher_.on<service::TicketKeysRequest>([this](service::TicketKeysRequest r) { return ticket_keys(r); });
   dispatcher_.on<service::SessionLookup>([this](service::SessionLookup r) { return lookup(std::move(r)); });
   dispatcher_.on<service::SessionStore>([this](service::SessionStore r) { return store(std::move(r)); });
+  dispatcher_.on<service::ExpiryNotice>([this](service::ExpiryNotice r) { return expiry(std::move(r)); });
   dispatcher_.on<service::SeedRequest>([this](service::SeedRequest r) { return seed(r); });
 }
 
@@ -127,18 +118,27 @@ async::Task<Result<service::SessionStoreReply>> Manager::store(service::SessionS
 async::Task<Result<service::SeedReply>> Manager::seed(service::SeedRequest request) {
   const auto size = static_cast<std::size_t>(std::clamp<std::int64_t>(request.size, 1, service::kSeedLimit));
   auto bytes = openssl::random_bytes(size);
-  if (!bytes) co_return std::unexpected(bytes.error());
+  // Keys of a generator that has failed would be worse than none.
+  if (!bytes) log::fatal("{}", bytes.error().text);
   service::SeedReply reply;
   reply.seed.data = std::move(*bytes);
   co_return reply;
+}
+
+// Certificates are looked at once an hour: a day, less what one look may come too early.
+async::Task<Result<service::ExpiryReply>> Manager::expiry(service::ExpiryNotice request) {
+  const Deadline now = Clock::now();
+  std::erase_if(expiry_told_, [now](const auto& entry) { return entry.second <= now; });
+  if (expiry_told_.size() >= kExpiryLimit) co_return service::ExpiryReply{};
+  co_return service::ExpiryReply{expiry_told_.emplace(std::move(request.certificate), now + kExpiryPause).second};
 }
 
 // --- upkeep ------------------------------------------------------------------------------------------
 
 async::Task<> Manager::keep_random() {
   for (;;) {
-    const auto done = entropy_.reseed();
-    if (!done) log::warning("{}: {}", params_.tls_random_source, done.error().text);
+    const Result<> done = co_await entropy_.reseed(*loop_, deadline_in(kReseedLimit));
+    if (!done) log::fatal("tls_random_source {}: {}", params_.tls_random_source, done.error().text);
     co_await async::sleep(*loop_, params_.tls_random_reseed_period);
   }
 }

@@ -32,6 +32,7 @@ class Manager : public service::Program {
   async::Task<Result<service::SessionReply>> lookup(service::SessionLookup request);
   async::Task<Result<service::SessionStoreReply>> store(service::SessionStore request);
   async::Task<Result<service::SeedReply>> seed(service::SeedRequest request);
+  async::Task<Result<service::ExpiryReply>> expiry(service::ExpiryNotice request);
   async::Task<> keep_random();
   async::Task<> keep_exchange();
   async::Task<> sweep_caches();
@@ -44,6 +45,7 @@ class Manager : public service::Program {
   Entropy entropy_;
   std::unique_ptr<TicketRing> tickets_;
   std::map<std::string, SessionCache, std::less<>> caches_;
+  std::map<std::string, Deadline> expiry_told_;
   ipc::Dispatcher dispatcher_;
   async::Loop* loop_ = nullptr;
   std::unique_ptr<async::TaskGroup> tasks_;

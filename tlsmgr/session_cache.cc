@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/base/text.h"
+#include "lib/service/cache_table.h"
 
 namespace postern::tlsmgr {
 
@@ -35,7 +36,7 @@ bool expired(std::string_view value, std::int64_t now) {
 }  // namespace
 
 Result<SessionCache> SessionCache::open(const std::string& database, Duration lifetime, const table::Context& context) {
-  auto opened = table::open(database, table::Mode::create, context);
+  auto opened = service::open_cache_table(database, table::Mode::create, context);
   if (!opened) return std::unexpected(opened.error());
   return SessionCache(std::move(*opened), lifetime);
 }

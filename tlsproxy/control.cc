@@ -18,6 +18,7 @@ constexpr Duration kIdleWait{60000};
 constexpr Duration kAnswerLimit{10000};
 constexpr Duration kExpirySweep{1000};
 constexpr Duration kSessionLookupLimit{2000};
+constexpr Duration kTicketsPause{5};
 constexpr std::int64_t kHandshakeLimitMost = 3600 * 1000;
 // As many answers may wait for a program that does not read them.
 constexpr std::size_t kTaskLimit = 4096;
@@ -51,6 +52,7 @@ struct Control::Reservation {
   std::shared_ptr<openssl::Context> context;
   std::unique_ptr<tls::ClientSettings> client;  // null: server
   std::string endpoint;
+  std::string label;
   Duration handshake_limit{0};
   std::string cache_key;
   Secret session;
@@ -83,7 +85,21 @@ Control::Control(Shared& shared, Fd fd)
 
 Control::~Control() {
   tasks_.cancel_all();
-  shared_.slots -= reservations_.size() + sessions_.size();
+  if (shared_.listing != nullptr) {
+    for (const auto& [session, running] : sessions_) shared_.listing->end(running.note);
+  }
+  free_slots(reservations_.size() + sessions_.size());
+}
+
+void Control::take_slot() {
+  if (++shared_.slots == shared_.slot_limit && shared_.listing != nullptr) shared_.listing->full(true);
+  shared_.busiest = std::max(shared_.busiest, shared_.slots);
+}
+
+void Control::free_slots(std::size_t count) {
+  const bool was_full = shared_.slots >= shared_.slot_limit;
+  shared_.slots -= count;
+  if (was_full && shared_.slots < shared_.slot_limit && shared_.listing != nullptr) shared_.listing->full(false);
 }
 
 async::Task<> Control::serve() {
@@ -126,8 +142,10 @@ Result<> Control::handle(ipc::Packet packet) {
   if (!greeted_) return name == service::TlsHello::kName ? greet(message) : fail("packet before the greeting");
   if (name == service::TlsReserve<tls::ServerSettings>::kName) return reserve<tls::ServerSettings>(message);
   if (name == service::TlsReserve<tls::ClientSettings>::kName) return reserve<tls::ClientSettings>(message);
+  if (name == service::TlsReserveDefault::kName) return reserve_default(message);
   if (wants_descriptors) return start(message, std::move(packet.fds));
   if (name == service::TlsCancel::kName) return cancel(message);
+  if (name == service::TlsAskKeys::kName) return tell_keys(message);
   return fail("unknown packet");
 }
 
@@ -145,48 +163,104 @@ template <class Settings>
 Result<> Control::reserve(std::string_view message) {
   auto request = ipc::decode<service::TlsReserve<Settings>>(message);
   if (!request) return std::unexpected(request.error());
+  return reserve_place(std::move(*request));
+}
+
+template <class Settings>
+Result<> Control::reserve_place(service::TlsReserve<Settings> request) {
   if (shared_.retiring) {
-    answer({request->id, service::TlsAvailability::closing, {}});
+    answer({request.id, service::TlsAvailability::closing, {}});
     return {};
   }
-  if (reservations_.contains(request->id)) return fail("request number used twice");
+  if (reservations_.contains(request.id)) return fail("request number used twice");
   if (shared_.slots >= shared_.slot_limit) {
-    refuse(request->id, request->endpoint, "too many TLS sessions");
+    answer({request.id, service::TlsAvailability::full, "too many TLS sessions"});
     return {};
   }
   Result<std::shared_ptr<openssl::Context>> context = fail("");
   if constexpr (std::same_as<Settings, tls::ServerSettings>) {
-    context = shared_.contexts.server(request->identity, request->settings);
+    context = shared_.contexts.server(request.identity, request.settings);
   } else {
-    context = shared_.contexts.client(request->identity, request->settings);
+    context = shared_.contexts.client(request.identity, request.settings);
   }
   if (!context) {
-    refuse(request->id, request->endpoint, context.error().text);
+    refuse(request.id, request.endpoint, context.error().text);
     return {};
   }
   auto reservation = std::make_unique<Reservation>();
   reservation->context = std::move(*context);
-  reservation->endpoint = std::move(request->endpoint);
-  reservation->handshake_limit = Duration(std::clamp<std::int64_t>(request->handshake_limit, 1, kHandshakeLimitMost));
+  reservation->endpoint = std::move(request.endpoint);
+  reservation->handshake_limit = Duration(std::clamp<std::int64_t>(request.handshake_limit, 1, kHandshakeLimitMost));
   reservation->expires = deadline_in(shared_.reservation_limit);
   if (!expiry_.pending()) expiry_.start(shared_.reservation_limit);
   service::SessionLookup lookup;
   if constexpr (std::same_as<Settings, tls::ServerSettings>) {
-    reservation->cache_key = session_key(request->settings);
+    reservation->cache_key = session_key(request.settings);
+    reservation->label = request.settings.service;
   }
   if constexpr (std::same_as<Settings, tls::ClientSettings>) {
-    reservation->cache_key = session_key(request->settings);
-    lookup = {request->settings.cache, reservation->cache_key};
-    reservation->client = std::make_unique<tls::ClientSettings>(std::move(request->settings));
+    reservation->cache_key = session_key(request.settings);
+    reservation->label = "client";
+    lookup = {request.settings.cache, reservation->cache_key};
+    reservation->client = std::make_unique<tls::ClientSettings>(std::move(request.settings));
   }
-  reservations_[request->id] = std::move(reservation);
-  ++shared_.slots;
-  if (lookup.key.empty() || busy()) {
-    answer({request->id, service::TlsAvailability::available, {}});
+  reservations_[request.id] = std::move(reservation);
+  take_slot();
+  if (lookup.key.empty() && Clock::now() < shared_.tickets_awaited && !busy()) {
+    tasks_.spawn(await_tickets(request.id));
+  } else if (lookup.key.empty() || busy()) {
+    answer({request.id, service::TlsAvailability::available, {}});
   } else {
-    tasks_.spawn(find_session(request->id, std::move(lookup)));
+    tasks_.spawn(find_session(request.id, std::move(lookup)));
   }
   return {};
+}
+
+Result<> Control::reserve_default(std::string_view message) {
+  auto request = ipc::decode<service::TlsReserveDefault>(message);
+  if (!request) return std::unexpected(request.error());
+  if (shared_.defaults == nullptr) {
+    refuse(request->id, request->endpoint, "the request names no settings");
+    return {};
+  }
+  if (request->role == "client") {
+    if (busy()) {
+      refuse(request->id, request->endpoint, "too many TLS requests");
+    } else {
+      tasks_.spawn(reserve_default_client(std::move(*request)));
+    }
+    return {};
+  }
+  if (request->role != "server") return fail("unknown role");
+  auto settings = shared_.defaults->server();
+  if (!settings) {
+    refuse(request->id, request->endpoint, settings.error().text);
+    return {};
+  }
+  std::string identity = settings->identity();
+  return reserve_place<tls::ServerSettings>(
+      {request->id, std::move(request->endpoint), request->handshake_limit, std::move(identity), std::move(*settings)});
+}
+
+// The policy tables may be remote ones.
+async::Task<> Control::reserve_default_client(service::TlsReserveDefault request) {
+  const Counted counted(task_count_);
+  Result<tls::ClientSettings> settings = co_await shared_.defaults->client(request.nexthop, request.host);
+  if (!settings) {
+    refuse(request.id, request.endpoint, settings.error().text);
+    co_return;
+  }
+  std::string identity = settings->identity();
+  const auto reserved = reserve_place<tls::ClientSettings>(
+      {request.id, std::move(request.endpoint), request.handshake_limit, std::move(identity), std::move(*settings)});
+  if (!reserved) refuse(request.id, "", reserved.error().text);
+}
+
+// The first sessions of a new process should have tickets too; they wait for tlsmgr, but not long.
+async::Task<> Control::await_tickets(std::int64_t id) {
+  const Counted counted(task_count_);
+  while (Clock::now() < shared_.tickets_awaited) co_await async::sleep(shared_.loop, kTicketsPause);
+  if (reservations_.contains(id)) answer({id, service::TlsAvailability::available, {}});
 }
 
 // The cache is a convenience: no answer in time means a full handshake.
@@ -214,8 +288,9 @@ Result<> Control::start(std::string_view message, std::vector<Fd> fds) {
     if (!set) return set;
   }
   const int tcp = fds[0].get();
-  auto engine = r->client == nullptr ? openssl::Engine::server(r->context, tcp)
-                                     : openssl::Engine::client(r->context, tcp, *r->client, r->session.reveal());
+  auto engine = r->client == nullptr
+                    ? openssl::Engine::server(r->context, tcp, r->endpoint)
+                    : openssl::Engine::client(r->context, tcp, *r->client, r->session.reveal(), r->endpoint);
   if (!engine) {
     log::warning("TLS for {}: {}", r->endpoint, engine.error().text);
     return {};
@@ -227,8 +302,11 @@ Result<> Control::start(std::string_view message, std::vector<Fd> fds) {
   auto session = std::make_unique<Session>(shared_.loop, *this, std::move(*engine), std::move(fds[0]),
                                            std::move(fds[1]), std::move(place));
   Session* const started = session.get();
-  sessions_[started] = {std::move(session), next_serial_++};
-  ++shared_.slots;
+  service::SessionNote note;
+  if (shared_.listing != nullptr) note = shared_.listing->begin(r->endpoint);
+  note.wait(r->label + "/handshake");
+  sessions_[started] = {std::move(session), next_serial_++, note, std::move(r->label)};
+  take_slot();
   started->start(r->handshake_limit);
   return {};
 }
@@ -237,6 +315,13 @@ Result<> Control::cancel(std::string_view message) {
   const auto request = ipc::decode<service::TlsCancel>(message);
   if (!request) return std::unexpected(request.error());
   drop(request->id);
+  return {};
+}
+
+Result<> Control::tell_keys(std::string_view message) {
+  const auto request = ipc::decode<service::TlsAskKeys>(message);
+  if (!request) return std::unexpected(request.error());
+  answer({request->id, service::TlsAvailability::available, shared_.keys});
   return {};
 }
 
@@ -257,7 +342,7 @@ void Control::expire() {
 
 void Control::drop(std::int64_t id) {
   if (reservations_.erase(id) == 0) return;
-  --shared_.slots;
+  free_slots(1);
   close_when_unused();
 }
 
@@ -291,11 +376,17 @@ async::Task<> Control::answer_later(std::string payload) {
 void Control::session_ended(Session* session) {
   const auto it = sessions_.find(session);
   ended_.push_back(std::move(it->second.session));
+  if (shared_.listing != nullptr) shared_.listing->end(it->second.note);
   sessions_.erase(it);
-  --shared_.slots;
+  free_slots(1);
   // The session is still on the stack.
   reaper_.start(Duration(0));
   if (sessions_.empty()) sessions_gone_.set();
+}
+
+void Control::session_open(Session* session, const tls::TlsReport& report) {
+  const auto it = sessions_.find(session);
+  if (it != sessions_.end()) it->second.note.wait(it->second.label + "/" + report.protocol);
 }
 
 void Control::session_to_cache(const std::string& cache, const std::string& key, Secret session) {

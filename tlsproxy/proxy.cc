@@ -10,6 +10,7 @@
 
 #include "lib/base/log.h"
 #include "lib/config/service_view.h"
+#include "lib/openssl/library.h"
 
 namespace postern::tlsproxy {
 
@@ -21,9 +22,12 @@ constexpr std::size_t kOtherDescriptors = 256;
 constexpr std::size_t kFewestSlots = 16;
 constexpr Duration kTlsMgrLimit{30000};
 constexpr Duration kRetryTickets{5000};
+// The first sessions of a process wait as long for the keys of their tickets.
+constexpr Duration kTicketsWait{1000};
 constexpr Duration kLeastRefresh{1000};
 constexpr Duration kTrimInterval{5000};
 constexpr std::size_t kTrimAbove = 64;
+constexpr Duration kExpiryInterval{3600 * 1000};
 
 // A session for which there are no descriptors must be refused before the program sends 220.
 std::size_t slot_limit() {
@@ -35,17 +39,29 @@ std::size_t slot_limit() {
 
 }  // namespace
 
-service::Traits Proxy::traits() const { return {.name = "tlsproxy", .packets = true}; }
+service::Traits Proxy::traits() const {
+  return {.name = "tlsproxy", .packets = true, .watchdog_parameter = "tlsproxy_watchdog_timeout"};
+}
 
 void Proxy::before_jail(service::Worker& worker) {
   auto params = Params::load(worker.config());
   if (!params) log::fatal("{}", params.error().text);
   params_ = std::move(*params);
-  auto tickets = openssl::TicketKeys::make(params_.tls_session_ticket_cipher);
-  if (!tickets) log::fatal("{}", tickets.error().text);
-  tickets_ = std::make_shared<openssl::TicketKeys>(std::move(*tickets));
+  worker_ = &worker;
+  const auto begun = openssl::begin_library(params_.tls_config_file, params_.tls_config_name);
+  if (!begun) log::fatal("{}", begun.error().text);
+  keys_.set_library_config(params_.tls_config_file + " " + params_.tls_config_name);
+  if (!params_.tls_session_ticket_cipher.empty()) {
+    auto tickets = openssl::TicketKeys::make(params_.tls_session_ticket_cipher);
+    if (!tickets) log::fatal("{}", tickets.error().text);
+    tickets_ = std::make_shared<openssl::TicketKeys>(std::move(*tickets));
+  }
   load_keys(worker);
+  auto defaults = Defaults::make(worker);
+  if (!defaults) log::fatal("{}", defaults.error().text);
+  defaults_ = std::move(*defaults);
   for (const std::string& failure : keys_.failures()) log::warning("{}", failure);
+  for (const std::string& remark : keys_.remarks()) log::warning("{}", remark);
 }
 
 void Proxy::load_keys(const service::Worker& worker) {
@@ -65,9 +81,16 @@ void Proxy::after_jail(service::Worker& worker) {
   if (worker.rootful()) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   contexts_ = std::make_unique<Contexts>(keys_, tickets_);
   shared_ = std::make_unique<Shared>(worker.loop(), *contexts_, slot_limit(), "private/" + params_.tlsmgr_service_name);
+  shared_->keys = keys_.state();
+  shared_->defaults = defaults_.get();
+  shared_->listing = this;
   report_files(worker);
   tasks_ = std::make_unique<async::TaskGroup>(worker.loop());
-  tasks_->spawn(refresh_tickets());
+  if (tickets_) {
+    shared_->tickets_awaited = deadline_in(kTicketsWait);
+    tasks_->spawn(refresh_tickets());
+  }
+  if (params_.tls_expiry_warning_time > Duration(0)) tasks_->spawn(warn_of_expiry());
   tasks_->spawn(seed_generator(params_.tls_daemon_random_bytes));
   tasks_->spawn(trim_heap());
 }
@@ -81,6 +104,7 @@ void Proxy::report_files(service::Worker& worker) const {
 }
 
 async::Task<> Proxy::serve(service::Worker&, service::Connection connection) {
+  connection.note.wait("control");
   Control control(*shared_, std::move(connection.fd));
   struct Entry {
     std::set<Control*>& controls;
@@ -102,6 +126,7 @@ async::Task<> Proxy::refresh_tickets() {
     service::TicketKeysRequest request{openssl::kTicketKeySize};
     Result<service::TicketKeysReply> reply = co_await shared_->tlsmgr.call(request, deadline_in(kTlsMgrLimit));
     Duration pause = kRetryTickets;
+    shared_->tickets_awaited = {};
     if (reply) {
       const Deadline now = Clock::now();
       std::vector<openssl::TicketKey> keys;
@@ -118,13 +143,31 @@ async::Task<> Proxy::refresh_tickets() {
 
 // The allocator keeps what a crowd of sessions needed, tens of megabytes, after they have left.
 async::Task<> Proxy::trim_heap() {
-  std::size_t peak = 0;
   for (;;) {
     co_await async::sleep(shared_->loop, kTrimInterval);
-    peak = std::max(peak, shared_->slots);
-    if (peak < kTrimAbove || shared_->slots > peak / 2) continue;
+    if (shared_->busiest < kTrimAbove || shared_->slots > shared_->busiest / 2) continue;
     ::malloc_trim(0);
-    peak = shared_->slots;
+    shared_->busiest = shared_->slots;
+  }
+}
+
+// Once a day for each certificate, whichever process it is that looks: tlsmgr knows who has said so.
+async::Task<> Proxy::warn_of_expiry() {
+  for (;;) {
+    const std::int64_t now = wall_now().seconds;
+    const auto limit = std::chrono::duration_cast<std::chrono::seconds>(params_.tls_expiry_warning_time).count();
+    for (const openssl::Expiring& found : keys_.expiring_at(now + limit)) {
+      service::ExpiryNotice notice{found.file + " " + found.name};
+      Result<service::ExpiryReply> reply = co_await shared_->tlsmgr.call(notice, deadline_in(kTlsMgrLimit));
+      if (reply && !reply->first) continue;
+      const std::string date = rfc5322_date(found.when);
+      if (found.when <= now) {
+        log::warning("certificate {} in {} has expired on {}", found.name, found.file, date);
+      } else {
+        log::warning("certificate {} in {} expires on {}", found.name, found.file, date);
+      }
+    }
+    co_await async::sleep(shared_->loop, kExpiryInterval);
   }
 }
 

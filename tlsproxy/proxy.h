@@ -13,7 +13,7 @@
 
 namespace postern::tlsproxy {
 
-class Proxy : public service::Program {
+class Proxy : public service::Program, private Shared::Listing {
  public:
   [[nodiscard]] service::Traits traits() const override;
   void before_jail(service::Worker& worker) override;
@@ -23,12 +23,18 @@ class Proxy : public service::Program {
 
  private:
   void load_keys(const service::Worker& worker);
+  void full(bool full) override { worker_->set_full(full); }
+  service::SessionNote begin(const std::string& peer) override { return worker_->begin_note(peer); }
+  void end(service::SessionNote note) override { worker_->end_note(note); }
+  async::Task<> warn_of_expiry();
   void report_files(service::Worker& worker) const;
   async::Task<> refresh_tickets();
   async::Task<> seed_generator(std::int64_t bytes);
   async::Task<> trim_heap();
 
+  service::Worker* worker_ = nullptr;
   Params params_;
+  std::unique_ptr<Defaults> defaults_;
   KeyStore keys_;
   std::shared_ptr<openssl::TicketKeys> tickets_;
   std::unique_ptr<Contexts> contexts_;

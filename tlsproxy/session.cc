@@ -18,6 +18,8 @@ using openssl::Io;
 using openssl::Transfer;
 
 constexpr Duration kLingerLimit{2000};
+// For the peer's answer to close_notify, where it is waited for.
+constexpr Duration kCloseLimit{10000};
 // Chunks moved for one session before the others have their turn.
 constexpr int kRounds = 8;
 constexpr int kDropRounds = 16;
@@ -51,6 +53,7 @@ void Session::on_tcp_readable() {
   switch (phase_) {
     case Phase::handshake: return shake();
     case Phase::open: return pump_in();
+    case Phase::closing: return await_close();
     case Phase::lingering: return drop_input();
     case Phase::ended: return;
   }
@@ -77,8 +80,9 @@ void Session::on_pair_writable() {
 
 void Session::on_timer() {
   switch (phase_) {
-    case Phase::handshake: report("Connection timed out"); return end();
+    case Phase::handshake: report(engine_.report("Connection timed out")); return end();
     case Phase::open: pump_in(); return pump_out();
+    case Phase::closing: return linger();
     case Phase::lingering: return end();
     case Phase::ended: return;
   }
@@ -97,7 +101,7 @@ void Session::shake() {
       return owner_.session_wanted(this, place_.cache, place_.key + text::hex(engine_.wanted_session()));
     case Io::closed:
     case Io::lost:
-      report({});
+      report(engine_.report());
       // The peer should see the alert that tells it why.
       return linger();
   }
@@ -113,15 +117,17 @@ void Session::shaken() {
   timer_.stop();
   phase_ = Phase::open;
   tcp_write_.disable();
-  report({});
+  const tls::TlsReport outcome = engine_.report();
+  owner_.session_open(this, outcome);
+  report(outcome);
   keep_session();
   pair_read_.enable();
   // The peer's first bytes may be inside the library already, where no event tells of them.
   pump_in();
 }
 
-void Session::report(std::string_view reason) {
-  const std::string message = ipc::encode(engine_.report(reason));
+void Session::report(const tls::TlsReport& report) {
+  const std::string message = ipc::encode(report);
   std::string framed;
   for (int shift = 24; shift >= 0; shift -= 8) framed += static_cast<char>(message.size() >> shift & 0xFF);
   deliver(framed + message);
@@ -244,7 +250,28 @@ void Session::flush_out() {
 }
 
 void Session::output_ended() {
-  if (engine_.shutdown() == Io::want_write) return tcp_write_.enable();
+  const Io io = engine_.shutdown();
+  if (io == Io::want_write) return tcp_write_.enable();
+  if (engine_.fast_shutdown() || io == Io::lost || in_ended_) return linger();
+  phase_ = Phase::closing;
+  pair_read_.disable();
+  pair_write_.disable();
+  pair_.reset();
+  in_left_.clear();
+  timer_.start(kCloseLimit);
+  await_close();
+}
+
+void Session::await_close() {
+  const std::span<char> chunk = owner_.chunk();
+  for (int round = 0; round < kDropRounds; ++round) {
+    switch (engine_.read(chunk).status) {
+      case Io::done: continue;
+      case Io::want_read: return tcp_read_.enable();
+      default: return linger();
+    }
+  }
+  // Whoever goes on sending does not mean to end.
   linger();
 }
 

@@ -9,6 +9,8 @@
 //   peer's close_notify or FIN   end of that direction only: shutdown(pair, SHUT_WR); replies still go out
 //   end of file on the pair      all is written, then close_notify, then FIN; what the peer still sends is thrown away
 //                                for a moment, since closing with unread input would destroy the last reply
+//                                for a moment, since closing with unread input would destroy the last reply. With
+//                                tls_fast_shutdown_enable = no the peer's close_notify is waited for before the FIN
 //   pair refuses input           the program has closed: TLS is read no more, its last output still goes out
 //   TLS or TCP broken            the pair is closed once it has what came before
 #pragma once
@@ -28,6 +30,8 @@ class Session {
     virtual ~Owner() = default;
     // Called once, from inside the session: it may be freed only when the loop has left it.
     virtual void session_ended(Session* session) = 0;
+    // The handshake is done.
+    virtual void session_open(Session* session, const tls::TlsReport& report) = 0;
     // A TLS session that can be resumed later.
     virtual void session_to_cache(const std::string& cache, const std::string& key, Secret session) = 0;
     // A client wants to resume; resume() follows, unless the session ends first.
@@ -53,7 +57,7 @@ class Session {
   void resume(Secret session);
 
  private:
-  enum class Phase { handshake, open, lingering, ended };
+  enum class Phase { handshake, open, closing, lingering, ended };
 
   void on_tcp_readable();
   void on_tcp_writable();
@@ -63,7 +67,8 @@ class Session {
 
   void shake();
   void shaken();
-  void report(std::string_view reason);
+  void report(const tls::TlsReport& report);
+  void await_close();
   // Peer to program.
   void pump_in();
   bool take_transfer(const openssl::Transfer& got, std::span<char> chunk);

@@ -10,15 +10,14 @@
 // mail_owner can write.
 //
 // Opens before the jail, as mail_owner: address_verify_map. Connects to: public/cleanup.
-#include <unistd.h>
-
-#include <cerrno>
 #include <memory>
 
 #include "lib/base/log.h"
 #include "lib/ipc/call.h"
 #include "lib/mail/address.h"
 #include "lib/mail/record.h"
+#include "lib/mail/verify_sender.h"
+#include "lib/service/cache_table.h"
 #include "lib/service/cleanup_client.h"
 #include "lib/service/owner.h"
 #include "lib/service/worker.h"
@@ -30,9 +29,6 @@ namespace postern::verify {
 
 namespace {
 
-// The process before this one may still hold the database for a moment.
-constexpr int kOpenAttempts = 30;
-constexpr useconds_t kOpenPauseMicros = 100'000;
 constexpr std::size_t kSweepStep = 100;
 constexpr Duration kSweepPause{10};
 constexpr std::string_view kInternal = "internal:verify";
@@ -49,12 +45,7 @@ class Server : public service::Program {
     if (!params) log::fatal("{}", params.error().text);
     params_ = std::move(*params);
     table::register_builtin_tables(registry_);
-    context_.registry = &registry_;
-    context_.fold = false;
-    context_.duplicates = table::Duplicates::replace;
-    context_.sync_updates = false;
-    context_.create_buffer = 1UL << 20;
-    context_.create_mode = 0600;
+    context_ = service::cache_context(registry_);
     const auto owner = service::AsOwner::become(params_.mail_owner);
     if (!owner) log::fatal("{}", owner.error().text);
     open_cache();
@@ -84,17 +75,11 @@ class Server : public service::Program {
 
  private:
   [[nodiscard]] table::TablePtr open_table(const std::string& spec) const {
-    for (int attempt = 1;; ++attempt) {
-      auto table = table::open(spec, table::Mode::update_create, context_);
-      if (table) return std::move(*table);
-      if (table.error().code == EAGAIN && attempt < kOpenAttempts) {
-        ::usleep(kOpenPauseMicros);
-        continue;
-      }
-      if (spec == kInternal) log::fatal("{}", table.error().text);
-      log::warning("{}; what is found out about addresses is kept in memory", table.error().text);
-      return nullptr;
-    }
+    auto table = service::open_cache_table(spec, table::Mode::update_create, context_);
+    if (table) return std::move(*table);
+    if (spec == kInternal) log::fatal("{}", table.error().text);
+    log::warning("{}; what is found out about addresses is kept in memory", table.error().text);
+    return nullptr;
   }
 
   void open_cache() {
@@ -130,7 +115,9 @@ class Server : public service::Program {
 
   [[nodiscard]] std::string probe_sender() const {
     const std::string& sender = params_.address_verify_sender;
-    return sender == "<>" ? std::string() : mail::unquote_address(sender);
+    if (sender == "<>") return {};
+    return mail::timed_verify_sender(mail::unquote_address(sender), seconds(params_.address_verify_sender_ttl),
+                                     wall_now().seconds);
   }
 
   async::Task<> probe(std::string address) {
@@ -143,8 +130,10 @@ class Server : public service::Program {
   async::Task<Result<>> send_probe(std::string address) {
     namespace record = mail::record;
     const Deadline deadline = deadline_in(params_.ipc_timeout);
+    const std::int64_t detects =
+        service::utf8_detection(params_.smtputf8_autodetect_classes, service::MailSource::verify);
     Result<std::unique_ptr<service::CleanupStream>> opened =
-        co_await cleanup_->open({service::cleanup_flag::kInternal}, deadline);
+        co_await cleanup_->open({service::cleanup_flag::kInternal | detects}, deadline);
     if (!opened) co_return std::unexpected(opened.error());
     service::CleanupStream& out = **opened;
     const WallTime now = wall_now();

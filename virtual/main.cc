@@ -131,7 +131,7 @@ class Server final : public service::Agent {
       log::warning("recipient {}: bad {} {} in {}", address, kind, **answer, maps.title());
       co_return fail("bad id");
     }
-    co_return std::optional<std::uint64_t>(*id);
+    co_return id;
   }
 
   [[nodiscard]] std::vector<table::AddressKey> keys(const std::string& address) const {

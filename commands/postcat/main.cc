@@ -123,6 +123,7 @@ class Command {
   }
 
   void show(const std::string& name, const std::string& bytes, const Selection& selection) const {
+    if (bytes.empty()) return;
     QueueText text(name, bytes, selection);
     if (!text.plausible()) {
       warn(name + ": input is not a valid queue file");

@@ -56,6 +56,7 @@ Result<> show(const Request& request, const Report& report) {
     for (const auto& warning : names.unused_in_main()) report.warning(warning);
   }
   for (const auto& warning : names.unused_in_master()) report.warning(warning);
+  for (const auto& warning : names.deprecated()) report.warning(warning);
   return {};
 }
 

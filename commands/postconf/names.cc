@@ -151,4 +151,27 @@ std::vector<std::string> Names::unused_in_master() const {
   return out;
 }
 
+std::vector<std::string> Names::deprecated() const {
+  std::vector<std::string> out;
+  const auto look = [&out](const std::string& path, const std::string& name) {
+    const auto* parameter = config::find_parameter(name);
+    if (parameter == nullptr || parameter->deprecated.empty()) return;
+    const std::string_view advice = parameter->deprecated;
+    const bool is_name = config::find_parameter(advice) != nullptr;
+    if (advice.starts_with("ignored")) {
+      out.push_back(fmt::format("{}: parameter \"{}\" is {}", path, name, advice));
+    } else if (is_name) {
+      out.push_back(
+          fmt::format("{}: support for parameter \"{}\" will be removed; instead, specify \"{}\"", path, name, advice));
+    } else {
+      out.push_back(fmt::format("{}: support for parameter \"{}\" will be removed; {}", path, name, advice));
+    }
+  };
+  for (const auto& [name, value] : files_.config.set_values()) look(files_.main_path, name);
+  for (const auto& entry : files_.entries) {
+    for (const auto& [name, value] : entry.overrides) look(files_.master_path, name);
+  }
+  return out;
+}
+
 }  // namespace postern::postconf

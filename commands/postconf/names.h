@@ -28,6 +28,8 @@ class Names {
   [[nodiscard]] const std::vector<std::string>& undefined() const { return undefined_; }
   [[nodiscard]] std::vector<std::string> unused_in_main() const;
   [[nodiscard]] std::vector<std::string> unused_in_master() const;
+  // Settings of both files that will go, or that nothing reads any more.
+  [[nodiscard]] std::vector<std::string> deprecated() const;
 
  private:
   void add_service_names();

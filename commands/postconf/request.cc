@@ -12,14 +12,14 @@ namespace postern::postconf {
 
 namespace {
 
-constexpr const char* kOptions = "+aAbc:C:deEfFhHlmMno:pPqtvxX#";
+constexpr const char* kOptions = "+aAbc:C:deEfFhHjlmMno:pPqtvxX#";
 
 std::string usage(std::string_view program) {
   return fmt::format(
       "usage: {} [-a (server SASL types)] [-A (client SASL types)] [-c config_dir] [-C param_class] "
       "[-b (notice texts)] [-d (parameter defaults)] [-e (edit configuration)] [-f (fold lines)] [-F (master.cf "
       "fields)] "
-      "[-h (no names)] [-H (no values)] [-l (lock types)] [-m (map types)] [-M (master.cf)] "
+      "[-h (no names)] [-H (no values)] [-j (JSON)] [-l (lock types)] [-m (map types)] [-M (master.cf)] "
       "[-n (non-default parameters)] [-o name=value (override parameter value)] [-p (main.cf, default)] "
       "[-P (master.cf parameters)] [-q (quiet)] [-v (verbose)] [-x (expand parameter values)] [-X (exclude)] "
       "[-# (comment-out)] [name...]",
@@ -69,7 +69,7 @@ Result<> check(const Letters& given, const Request& request) {
     }
     return {};
   };
-  for (const auto& [option, letters] : {std::pair{'M', "dhnH"}, {'F', "#dnX"}, {'P', "#dn"}}) {
+  for (const auto& [option, letters] : {std::pair{'M', "dhnH"}, {'F', "#dnX"}, {'P', "#dn"}, {'j', "aAbeflmtX#hH"}}) {
     if (auto ok = forbid(option, letters); !ok) return ok;
   }
   if (request.action == Action::show || !request.arguments.empty()) return {};
@@ -91,6 +91,7 @@ void apply(char option, Request& out) {
     case 'F': out.target = Target::fields; break;
     case 'h': out.no_names = true; break;
     case 'H': out.no_values = true; break;
+    case 'j': out.json = true; break;
     case 'l': out.target = Target::lock_types; break;
     case 'm': out.target = Target::map_types; break;
     case 'M': out.target = Target::entries; break;

@@ -23,6 +23,7 @@ struct Request {
   bool no_values = false;                                                   // -H
   bool expand = false;                                                      // -x
   bool fold = false;                                                        // -f
+  bool json = false;                                                        // -j
   bool quiet = false;                                                       // -q
   std::set<Class> classes = {Class::builtin, Class::service, Class::user};  // -C
   std::string directory;                                                    // -c; empty = default

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/postconf/show.h"
+#include "lib/base/json.h"
 #include "lib/base/text.h"
 #include "lib/config/registry.h"
 
@@ -34,6 +35,10 @@ Result<> show_one(const Request& request, const Files& files, const Report& repo
     return fail("macro processing error");
   }
   auto text = one_blank(*value);
+  if (request.json) {
+    report.line(json::object({{"name", name}, {"value", text}}));
+    return {};
+  }
   if (!request.no_names) text = text.empty() ? name + " =" : name + " = " + text;
   report.line(request.fold ? folded(text) : text);
   return {};

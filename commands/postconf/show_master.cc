@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "commands/postconf/show.h"
+#include "lib/base/json.h"
 #include "lib/base/text.h"
 #include "lib/config/service_view.h"
 
@@ -74,11 +75,28 @@ config::RawValues effective(const config::MasterEntry& entry) {
   return out;
 }
 
-std::string named(const Request& request, const std::string& name, const std::string& value) {
+// One field or setting of a line; `kind` is what JSON calls its name.
+std::string named(const Request& request, const config::MasterEntry& entry, std::string_view kind,
+                  const std::string& which, const std::string& value) {
   auto text = one_blank(value);
+  if (request.json) {
+    const auto type = config::service_type_name(entry.type);
+    return json::object({{"service", entry.service}, {"type", type}, {kind, which}, {"value", text}});
+  }
+  std::string name = path_of(entry) + "/" + which;
   if (request.no_values) return name;
   if (request.no_names) return text;
   return text.empty() ? name + " =" : name + " = " + text;
+}
+
+std::string entry_object(const config::MasterEntry& entry) {
+  std::vector<std::string> values;
+  values.reserve(field_names().size());
+  for (std::size_t i = 0; i < field_names().size(); ++i) values.push_back(field_text(entry, i));
+  std::vector<std::pair<std::string_view, std::string_view>> members;
+  members.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) members.emplace_back(field_names()[i], values[i]);
+  return json::object(members);
 }
 
 }  // namespace
@@ -135,7 +153,7 @@ Result<> show_entries(const Request& request, const Files& files, const Report& 
   return for_each_match(request, files, report, [&](const Pattern&, const config::MasterEntry& entry) -> Result<bool> {
     const auto shown = request.expand ? expanded_entry(files, report, entry) : Result<config::MasterEntry>(entry);
     if (!shown) return std::unexpected(shown.error());
-    report.line(entry_text(*shown, request.fold));
+    report.line(request.json ? entry_object(*shown) : entry_text(*shown, request.fold));
     return true;
   });
 }
@@ -153,7 +171,7 @@ Result<> show_fields(const Request& request, const Files& files, const Report& r
         if (!shown) return std::unexpected(shown.error());
         for (std::size_t i = 0; i < field_names().size(); ++i) {
           if (pattern.name != "*" && pattern.name != field_names()[i]) continue;
-          report.line(named(request, path_of(entry) + "/" + field_names()[i], field_text(*shown, i)));
+          report.line(named(request, entry, "field", field_names()[i], field_text(*shown, i)));
         }
         return true;
       });
@@ -172,7 +190,7 @@ Result<> show_parameters(const Request& request, const Files& files, const Repor
                             auto value = Result<std::string>(raw);
                             if (request.expand) value = expanded(files, report, entry, raw);
                             if (!value) return std::unexpected(value.error());
-                            report.line(named(request, path_of(entry) + "/" + name, *value));
+                            report.line(named(request, entry, "name", name, *value));
                           }
                           return matched;
                         });

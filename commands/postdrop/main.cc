@@ -5,11 +5,12 @@
 //
 // Standard input is a stream of queue-file records (envelope, content, extracted recipients, end). Standard output gets
 // two attribute lists: protocol and queue id at the start, status and reason when the message is safe or refused. The
-// exit status is that status: 0 ok, 1 malformed, 2 write error, 4 too big. End of input before the end record means
-// that the sender thought better of it: nothing is kept, status 0.
+// exit status is that status: 0 ok, 1 malformed, 2 write error, 3 sender not allowed, 4 too big. End of input before
+// the end record means that the sender thought better of it: nothing is kept, status 0.
 //
 // SECURITY. Set-gid setgid_group, the only thing between local users and the maildrop directory. It cleans its
-// environment and checks the configuration directory first, loads no table, and believes nothing of its input: record
+// environment and checks the configuration directory first, reads only tables that need no library
+// (lib/table/user_tables.h), and believes nothing of its input: record
 // types, attribute names and values are checked one by one, length and file size are limited. The arrival time is its
 // own. The file belongs to the user who ran it, which is how pickup knows who that was.
 //
@@ -28,6 +29,7 @@
 #include <cstdio>
 #include <string>
 
+#include "commands/postdrop/login_senders.h"
 #include "commands/postdrop/params.h"
 #include "lib/base/clock.h"
 #include "lib/base/crash_point.h"
@@ -44,6 +46,7 @@
 #include "lib/mail/maildrop.h"
 #include "lib/mail/queue_dir.h"
 #include "lib/mail/record.h"
+#include "lib/table/user_tables.h"
 
 namespace postern::postdrop {
 
@@ -51,6 +54,7 @@ namespace {
 
 constexpr int kMalformed = 1;
 constexpr int kWriteError = 2;
+constexpr int kNotAllowed = 3;
 constexpr int kTooBig = 4;
 constexpr std::size_t kBufferSize = std::size_t{64} << 10;
 
@@ -146,7 +150,7 @@ class Input {
   std::array<char, kBufferSize> buffer_{};
 };
 
-enum class End { complete, cancelled, malformed, write_error, interrupted };
+enum class End { complete, cancelled, malformed, not_allowed, write_error, interrupted };
 
 struct Outcome {
   End end = End::complete;
@@ -156,7 +160,8 @@ struct Outcome {
 // Copies the records of standard input into the file.
 class Copier {
  public:
-  Copier(Drop& drop, std::size_t line_limit) : drop_(drop), decoder_(line_limit) {}
+  Copier(Drop& drop, std::size_t line_limit, LoginSenderRules rules)
+      : drop_(drop), decoder_(line_limit), senders_(std::move(rules)) {}
 
   Outcome run() {
     while (!rules_.ended()) {
@@ -188,6 +193,10 @@ class Copier {
         log::warning("uid={}: {}", ::getuid(), judgement.text);
         continue;
       }
+      if (type == mail::record::kSender) {
+        const auto allowed = check_login_sender(::getuid(), payload, senders_);
+        if (!allowed) return {End::not_allowed, allowed.error()};
+      }
       const auto stored = drop_.record(type, payload);
       if (!stored) return {End::write_error, stored.error()};
     }
@@ -196,6 +205,7 @@ class Copier {
 
   Drop& drop_;
   mail::RecordDecoder decoder_;
+  LoginSenderRules senders_;
   mail::DropInput rules_;
   Input input_;
 };
@@ -214,12 +224,17 @@ int receive(const Params& params, const mail::QueueDir& queue) {
     return kWriteError;
   }
   reply({{"protocol", "postdrop_protocol"}, {"queue_id", drop.id()}});
-  Copier copier(drop, static_cast<std::size_t>(params.line_length_limit));
+  Copier copier(drop, static_cast<std::size_t>(params.line_length_limit),
+                {params.local_login_sender_maps, params.empty_address_local_login_sender_maps_lookup_key,
+                 params.recipient_delimiter});
   const auto outcome = copier.run();
   switch (outcome.end) {
     case End::cancelled: return 0;
     case End::interrupted: return kMalformed;
     case End::write_error: return refuse_write(outcome.error);
+    case End::not_allowed:
+      reply({{"status", std::to_string(kNotAllowed)}, {"reason", outcome.error.text}});
+      return kNotAllowed;
     case End::malformed:
       log::write(log::Level::fatal, fmt::format("uid={}: {}", ::getuid(), outcome.error.text));
       return kMalformed;
@@ -275,7 +290,8 @@ int main_program(int argc, char** argv) {
   config::open_command_log(*config, "postdrop", config::Copy::always);
   const auto params = Params::load(*config);
   if (!params) config::end_command(params.error().text);
-  const auto authorized = config::authorize_user(*config, "authorized_submit_users", "submit mail");
+  const auto authorized =
+      config::authorize_user(*config, "authorized_submit_users", "submit mail", table::user_table_has);
   if (!authorized) config::end_command(authorized.error().text);
   if (::chdir(params->queue_directory.c_str()) < 0) {
     config::end_command(fmt::format("chdir {}: {}", params->queue_directory, errno_text(errno)));

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <thread>
 
+#include "commands/postfix/certificates.h"
+#include "commands/postfix/dnssec.h"
 #include "commands/postfix/layout.h"
 #include "lib/base/clock.h"
 #include "lib/base/files.h"
@@ -18,6 +20,7 @@
 #include "lib/config/malformed.h"
 #include "lib/config/master_cf.h"
 #include "lib/config/unsupported.h"
+#include "lib/tls/channels.h"
 
 namespace postern::postfix {
 
@@ -58,6 +61,14 @@ void name_missing_programs(const Context& context) {
   }
 }
 
+void tell_dnssec(const Context& context) {
+  const auto master_cf = config::load_master_cf(context.config.directory());
+  if (!master_cf) return;
+  const auto notes = dnssec_notes(*master_cf, context.config);
+  if (!notes) return log::warning("{}", notes.error().text);
+  for (const DnssecNote& note : *notes) log::write(note.works ? log::Level::info : log::Level::warning, note.text);
+}
+
 // What can make a start fail before anything has been touched.
 int prepare(const Context& context) {
   if (is_running(context)) return fatal("the Postfix mail system is already running");
@@ -71,6 +82,7 @@ int prepare(const Context& context) {
     if (run(postsuper, {"-c", context.config.directory()}) != 0) log::warning("{} failed", postsuper);
   }
   name_missing_programs(context);
+  tell_dnssec(context);
   log::info("starting the Postfix mail system");
   return 0;
 }
@@ -108,13 +120,21 @@ bool configuration_is_sound(const Context& context) {
   }
   for (const auto& text : *malformed) complain(log::Level::fatal, text);
   if (!malformed->empty()) return false;
+  const auto problems = tls::channel_problems(*master_cf, context.config);
+  if (!problems) {
+    complain(log::Level::fatal, problems.error().text);
+    return false;
+  }
+  for (const auto& text : *problems) complain(log::Level::fatal, text);
+  if (!problems->empty()) return false;
   const auto unsupported = config::unsupported_settings(context.config, *master_cf);
   if (!unsupported) {
     complain(log::Level::fatal, unsupported.error().text);
     return false;
   }
   for (const auto& setting : *unsupported) {
-    complain(log::Level::fatal, "not supported by this version: " + setting.name + " (" + setting.service + ")");
+    complain(log::Level::fatal, "not supported by this version: " + setting.name + " (" + setting.service + ")" +
+                                    (setting.why.empty() ? "" : ": " + setting.why));
   }
   return unsupported->empty();
 }
@@ -192,6 +212,13 @@ int check(const Context& context) {
   if (!configuration_is_sound(context)) return 1;
   if (auto made = create_missing(context); !made) return fatal(made.error().text);
   for (const auto& finding : findings(context)) log::warning("{}", finding);
+  if (const auto master_cf = config::load_master_cf(context.config.directory())) {
+    const auto files = certificate_files(*master_cf, context.config);
+    for (const auto& text :
+         expiring_certificates(files, context.main.openssl_path, context.main.tls_expiry_warning_time)) {
+      log::warning("{}", text);
+    }
+  }
   return 0;
 }
 

@@ -3,6 +3,7 @@
 //
 //   postfix [-c config_dir] [-D] [-v] command
 //   postfix sessions [-k number]    lists the sessions of all workers, or ends one
+//   postfix tls subcommand          keys and certificates (postfix-tls(1))
 //
 // SECURITY. For root, or for the user that mail_owner names when everything runs under that uid. It runs only programs
 // of daemon_directory and command_directory, by absolute path and with an environment that it has cleaned, and trusts
@@ -19,6 +20,7 @@
 #include "commands/postfix/context.h"
 #include "commands/postfix/control.h"
 #include "commands/postfix/sessions.h"
+#include "commands/postfix/tls.h"
 #include "lib/base/files.h"
 #include "lib/base/log.h"
 #include "lib/config/command_log.h"
@@ -51,6 +53,7 @@ constexpr std::array kCommands{
     Command{"set-permissions", fix_permissions},
     Command{"upgrade-configuration", upgrade_configuration},
     Command{"logrotate", rotate_log},
+    Command{"tls", tls},
 };
 
 struct Arguments {

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/json.h"
 #include "lib/base/text.h"
 
 namespace postern::postqueue {
@@ -14,28 +15,6 @@ constexpr std::size_t kReasonColumns = 76;
 constexpr std::size_t kShortDate = 20;
 constexpr std::size_t kLongDate = 19;
 constexpr std::int64_t kKilobyte = 1024;
-
-std::string json_string(std::string_view s) {
-  std::string out = "\"";
-  for (const char c : s) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < ' ') {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out + "\"";
-}
 
 // Terminals obey control bytes; a listing has none.
 std::string shown(std::string_view s) { return text::printable(s, '?', true); }
@@ -64,13 +43,13 @@ std::string format_json(const ListedMessage& message) {
   std::string out = fmt::format(
       "{{\"queue_name\": {}, \"queue_id\": {}, \"arrival_time\": {}, \"message_size\": {}, \"forced_expire\": {}, "
       "\"sender\": {}, \"recipients\": [",
-      json_string(message.queue), json_string(message.id), message.time, message.size, message.force_expired,
-      json_string(message.sender));
+      json::string(message.queue), json::string(message.id), message.time, message.size, message.force_expired,
+      json::string(message.sender));
   for (std::size_t i = 0; i < message.recipients.size(); ++i) {
     const auto& recipient = message.recipients[i];
     out += i == 0 ? "{" : ", {";
-    out += "\"address\": " + json_string(recipient.address);
-    if (!recipient.reason.empty()) out += ", \"delay_reason\": " + json_string(recipient.reason);
+    out += "\"address\": " + json::string(recipient.address);
+    if (!recipient.reason.empty()) out += ", \"delay_reason\": " + json::string(recipient.reason);
     out += "}";
   }
   return out + "]}\n";

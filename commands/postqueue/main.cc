@@ -34,12 +34,12 @@
 #include "lib/ipc/local.h"
 #include "lib/mail/queue_id.h"
 #include "lib/parse/domain.h"
+#include "lib/table/user_tables.h"
 
 namespace postern::postqueue {
 
 namespace {
 
-constexpr int kUsage = 64;
 constexpr int kUnavailable = 69;
 constexpr int kNotAllowed = 77;
 // A listing may take its time; a service that says nothing at all for so long is stuck.
@@ -178,7 +178,7 @@ constexpr std::int64_t kBadParameter = 3;
 constexpr std::int64_t kDenied = 4;
 
 void flush_id(const Params& params, const std::string& id) {
-  if (!mail::valid_queue_id(id)) give_up("Cannot flush queue ID - invalid name: \"" + id + "\"", kUsage);
+  if (!mail::valid_queue_id(id)) give_up("Cannot flush queue ID - invalid name: \"" + id + "\"");
   const auto status = ask_flush(params, {"send_file", "queue_id", id});
   if (!status) give_up("Cannot flush mail queue - mail system is down");
   if (*status != kDone) give_up("Cannot flush queue ID \"" + id + "\"");
@@ -195,7 +195,7 @@ void flush_site(const Params& params, const std::string& site) {
 }
 
 void require_user(const config::Config& config, std::string_view list, std::string_view action) {
-  const auto authorized = config::authorize_user(config, list, action);
+  const auto authorized = config::authorize_user(config, list, action, table::user_table_has);
   if (!authorized) give_up(authorized.error().text, kNotAllowed);
 }
 
@@ -205,6 +205,8 @@ int main_program(int argc, char** argv) {
   }
   config::clean_set_id_environment();
   log::open("postqueue", {});
+  std::string name = "postqueue";
+  argv[0] = name.data();
   const auto options = parse_options(argc, argv);
   const auto directory = config::authorized_directory(options ? options->directory : std::string());
   if (!directory) give_up(directory.error().text);
@@ -212,7 +214,7 @@ int main_program(int argc, char** argv) {
       config::Config::load(*directory, {.process_name = "postqueue", .service_name = {}, .overrides = {}});
   if (!config) give_up(config.error().text);
   config::open_command_log(*config, "postqueue", config::Copy::always);
-  if (!options) give_up(std::string(kUsageText), kUsage);
+  if (!options) give_up(std::string(kUsageText));
   const auto params = Params::load(*config);
   if (!params) give_up(params.error().text);
   // showq, run by us, reads the same configuration.

@@ -147,7 +147,7 @@ void report(const Counts& counts, const Options& options) {
   line("Deleted", counts.removed, asked({Action::remove}));
   line("Force-expired", counts.expired, asked({Action::expire, Action::expire_release}));
   line("Placed on hold", counts.held, asked({Action::hold}));
-  line("Released from hold", counts.released, asked({Action::release}));
+  line("Released from hold", counts.released, asked({Action::release, Action::expire_release}));
   line("Renamed to match inode number", counts.renamed, false);
 }
 

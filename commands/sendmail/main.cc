@@ -21,6 +21,7 @@
 #include "lib/config/authorized_users.h"
 #include "lib/config/command_log.h"
 #include "lib/config/config.h"
+#include "lib/table/user_tables.h"
 
 namespace postern::sendmail {
 
@@ -58,6 +59,21 @@ std::string who() { return config::real_user_name() + "(" + std::to_string(::get
   become(postqueue, {"-f"});
 }
 
+// What a mode is called that has no use for arguments; empty: it takes recipients.
+std::string_view mode_without_recipients(Mode mode) {
+  switch (mode) {
+    case Mode::mailq: return "display queue";
+    case Mode::flush: return "flush queue";
+    case Mode::newaliases: return "alias initialization";
+    case Mode::daemon: return "daemon";
+    case Mode::smtp: return "stand-alone";
+    case Mode::nothing:
+    case Mode::submit:
+    case Mode::verify: break;
+  }
+  return "";
+}
+
 int main_program(int argc, char** argv) {
   const std::string_view path = argc > 0 ? argv[0] : "sendmail";
   const auto program = path.substr(path.rfind('/') + 1);
@@ -74,6 +90,9 @@ int main_program(int argc, char** argv) {
   const auto options = parse_options(argc, argv, program);
   if (!options) give_up(options.error().text);
   for (const auto& warning : options->warnings) log::warning("{}", warning);
+  if (const auto mode = mode_without_recipients(options->mode); !mode.empty() && !options->arguments.empty()) {
+    give_up(std::string(mode) + " mode requires no recipient");
+  }
   switch (options->mode) {
     case Mode::mailq: become(params->command_directory + "/postqueue", {"-p"});
     case Mode::flush: flush_queue(*params, *options);
@@ -85,12 +104,14 @@ int main_program(int argc, char** argv) {
     case Mode::verify: break;
   }
   if (options->verbose > 1) log::set_debug(true);
-  const auto authorized = config::authorize_user(*config, "authorized_submit_users", "submit mail");
+  const auto authorized =
+      config::authorize_user(*config, "authorized_submit_users", "submit mail", table::user_table_has);
   if (!authorized) give_up(authorized.error().text);
   // postdrop may end before it has read everything.
   std::signal(SIGPIPE, SIG_IGN);
   const auto submitted = submit(*params, *options);
-  if (!submitted) give_up(who() + submitted.error().text);
+  // Who may not use a sender is told so under that sender's name.
+  if (!submitted) give_up((submitted.error().code == EPERM ? "" : who()) + submitted.error().text);
   log::finish();
   return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/sendmail/options.h"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,19 +31,22 @@ Result<> take_mode(Options& out, std::string_view value) {
   return {};
 }
 
-void take_queue_run(Options& out, std::string_view value) {
+Result<> take_queue_run(Options& out, std::string_view value) {
+  const std::string_view rest = value.substr(1);
   switch (value[0]) {
     case 'I':
+      if (rest.empty()) return fail("specify: -qIqueueid");
       out.mode = Mode::flush;
-      out.flush_id = value.substr(1);
-      break;
+      out.flush_id = rest;
+      return {};
     case 'R':
-    case 'S':
+      if (rest.empty()) return fail("specify: -qRsitename");
       out.mode = Mode::flush;
-      out.flush_site = value.substr(1);
-      break;
+      out.flush_site = rest;
+      return {};
+    case 'S': return fail("-qS is not implemented");
     // An interval asks for a daemon, which somebody else starts.
-    default: out.mode = value == "0" ? Mode::flush : Mode::nothing;
+    default: out.mode = value == "0" ? Mode::flush : Mode::nothing; return {};
   }
 }
 
@@ -52,14 +56,13 @@ Result<> take_body_type(Options& out, std::string_view value) {
   } else if (text::iequals(value, "8BITMIME")) {
     out.body_type = "8bit";
   } else {
-    return fail("-B option needs 7BIT or 8BITMIME");
+    return fail("-B option needs 8BITMIME or 7BIT");
   }
   return {};
 }
 
 Result<> take_verp(Options& out, std::string_view value) {
-  if (value[0] != 'V') return {};  // a log file
-  if (value.size() != 1 && value.size() != 3) return fail("-XV needs two delimiter characters, or none");
+  if (value[0] != 'V') return fail(std::string("unsupported: -X") + value[0]);
   out.verp = true;
   out.verp_delimiters = value.substr(1);
   return {};
@@ -84,7 +87,8 @@ void take_dsn(Options& out, char option, std::string_view value) {
     good = !value.empty() && value.size() <= kEnvelopeIdMax && value == text::printable(value);
     if (good) out.envelope_id = value;
   }
-  if (!good) out.warnings.push_back(std::string("bad -") + option + " option value -- ignored");
+  const std::string_view what = option == 'V' ? "bad syntax in -" : "bad -";
+  if (!good) out.warnings.push_back(fmt::format("{}{} option value -- ignored", what, option));
 }
 
 // getopt knows no optional arguments that stand behind a blank: "-q" alone is a queue run now.
@@ -150,11 +154,11 @@ Result<Options> parse_options(int argc, char** argv, std::string_view program) {
       case 'V': take_dsn(out, static_cast<char>(c), value); break;
       case 'n': return fail("-n option not supported");
       case 'o': take_letter_option(out, value); break;
-      case 'q': take_queue_run(out, value); break;
+      case 'q': taken = take_queue_run(out, value); break;
       case 't': out.extract = true; break;
       case 'v': ++out.verbose; break;
       case 'X': taken = take_verp(out, value); break;
-      case '?': return fail("usage: sendmail [options]");
+      case '?': return fail("usage: " + std::string(program) + " [options]");
       default: break;  // of other mail systems
     }
     if (!taken) return std::unexpected(taken.error());

@@ -60,7 +60,7 @@ Result<Envelope> make_envelope(const Options& options) {
 Result<std::string> verp_delimiters(const Params& params, const Options& options) {
   auto out = options.verp_delimiters.empty() ? params.default_verp_delimiters : options.verp_delimiters;
   if (out.size() != 2 || out.find_first_not_of(params.verp_delimiter_filter) != std::string::npos) {
-    return fail("-XV needs two characters from \"" + params.verp_delimiter_filter + "\"");
+    return fail("-V requires two characters from " + params.verp_delimiter_filter);
   }
   return out;
 }
@@ -221,15 +221,18 @@ Result<> Postdrop::finish() {
   const auto written = buffer_.empty() ? Result<>{} : write_out();
   to_.reset();
   std::string status;
+  std::string reason;
   if (from_) {
     ipc::ListReader reader(from_.get());
     for (auto list = reader.next(); list; list = reader.next()) {
       if (const auto value = ipc::value_of(*list, "status"); !value.empty()) status = value;
+      if (const auto value = ipc::value_of(*list, "reason"); !value.empty()) reason = value;
     }
   }
   const int code = wait();
   if (written && code == 0 && status == "0") return {};
   if (code == kTooBig || status == std::to_string(kTooBig)) return fail("message file too big");
+  if (!reason.empty()) return fail(reason, EPERM);
   return fail("unable to submit the message");
 }
 

@@ -31,6 +31,8 @@ class Stream {
 
   [[nodiscard]] std::string_view input() const { return std::string_view(in_).substr(in_start_); }
   void consume(std::size_t count);
+  // What a former owner of the descriptor has read from it comes first.
+  void unread(std::string_view bytes) { in_.insert(in_start_, bytes); }
   void discard_input() { consume(input().size()); }
 
   void put(std::string_view bytes) { out_ += bytes; }

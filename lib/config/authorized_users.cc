@@ -8,18 +8,20 @@
 
 #include "lib/base/files.h"
 #include "lib/base/text.h"
+#include "lib/config/value.h"
 
 namespace postern::config {
 
 namespace {
 
 constexpr int kNestingMax = 8;
-constexpr std::string_view kSeparators = ", \t\r\n";
 
 // What the list says about the user; nullopt: nothing.
-Result<std::optional<bool>> search(std::string_view user, std::string_view list, int depth) {
+Result<std::optional<bool>> search(std::string_view user, std::string_view list, const TableHas& has, int depth) {
   if (depth > kNestingMax) return fail("user lists are nested too deeply");
-  for (std::string_view item : text::words(list, kSeparators)) {
+  const auto items = split_list_braces(list);
+  if (!items) return std::unexpected(items.error());
+  for (std::string_view item : *items) {
     bool wanted = true;
     while (item.starts_with('!')) {
       wanted = !wanted;
@@ -28,17 +30,19 @@ Result<std::optional<bool>> search(std::string_view user, std::string_view list,
     if (item.starts_with('/')) {
       const auto content = files::read(std::string(item));
       if (!content) return std::unexpected(content.error());
-      std::string items;
+      std::string inside;
       for (const auto line : text::fields(*content, '\n')) {
-        if (!text::trim(line).starts_with('#')) items += std::string(line) + '\n';
+        if (!text::trim(line).starts_with('#')) inside += std::string(line) + '\n';
       }
-      const auto inner = search(user, items, depth + 1);
+      const auto inner = search(user, inside, has, depth + 1);
       if (!inner) return inner;
       if (*inner) return **inner == wanted;
     } else if (item == user || item.starts_with("static:")) {
       return wanted;
     } else if (item.find(':') != std::string_view::npos) {
-      return fail("user list: lookup table " + std::string(item) + " is not supported here");
+      const auto found = has(item, user);
+      if (!found) return std::unexpected(found.error());
+      if (*found) return wanted;
     }
   }
   return std::nullopt;
@@ -51,13 +55,14 @@ std::string real_user_name() {
   return pw != nullptr ? pw->pw_name : "unknown";
 }
 
-Result<bool> user_in_list(std::string_view user, std::string_view list) {
-  const auto found = search(user, list, 0);
+Result<bool> user_in_list(std::string_view user, std::string_view list, const TableHas& has) {
+  const auto found = search(user, list, has, 0);
   if (!found) return std::unexpected(found.error());
   return found->value_or(false);
 }
 
-Result<> authorize_user(const Config& config, std::string_view list_name, std::string_view action) {
+Result<> authorize_user(const Config& config, std::string_view list_name, std::string_view action,
+                        const TableHas& has) {
   const auto list = config.get(list_name);
   if (!list) return std::unexpected(list.error());
   const uid_t uid = ::getuid();
@@ -65,7 +70,7 @@ Result<> authorize_user(const Config& config, std::string_view list_name, std::s
   const auto user = real_user_name();
   const auto owner = config.get("mail_owner");
   if (owner && *owner == user) return {};
-  const auto allowed = user_in_list(user, *list);
+  const auto allowed = user_in_list(user, *list, has);
   if (!allowed) return std::unexpected(allowed.error());
   if (*allowed) return {};
   return fail("User " + user + "(" + std::to_string(uid) + ") is not allowed to " + std::string(action));

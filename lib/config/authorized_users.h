@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may use a command: the lists authorized_submit_users, authorized_flush_users and authorized_mailq_users.
 //
-// Items are login names, "!name", "/file" with further items, and "static:anything" (everybody); the first one that
-// matches decides, and nobody is matched by an empty list. The user is the real one. Lookup tables of other types are
-// not opened here, because set-gid commands load no table code: such an item is an error, and the command refuses.
+// Items are login names, "!name", "/file" with further items, and "type:table", which matches who has an entry there;
+// the first one that matches decides, and nobody is matched by an empty list. The user is the real one. Tables are the
+// caller's to read (lib/table/user_tables.h): this library knows none but "static:", which everybody is in.
 #pragma once
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,9 +19,12 @@ namespace postern::config {
 
 // The login name of the real user; "unknown" when it has none.
 [[nodiscard]] std::string real_user_name();
-[[nodiscard]] Result<bool> user_in_list(std::string_view user, std::string_view list);
+// Whether the table "type:name" has the key.
+using TableHas = std::function<Result<bool>(std::string_view spec, std::string_view key)>;
+[[nodiscard]] Result<bool> user_in_list(std::string_view user, std::string_view list, const TableHas& has);
 // For the parameter `list_name`. Root and the mail system's owner are always authorized.
 // Error text: User NAME(UID) is not allowed to ACTION.
-[[nodiscard]] Result<> authorize_user(const Config& config, std::string_view list_name, std::string_view action);
+[[nodiscard]] Result<> authorize_user(const Config& config, std::string_view list_name, std::string_view action,
+                                      const TableHas& has);
 
 }  // namespace postern::config

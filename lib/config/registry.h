@@ -28,6 +28,7 @@ struct Parameter {
   bool supported = false;  // has its effect in this version
   bool legacy = false;     // an old name that only its successor's default refers to
   bool restart = false;    // a change needs a restart, not a reload
+  std::string_view why;    // it has no effect; may be empty
 };
 
 // Sorted by name.

@@ -49,7 +49,7 @@ class Check {
     if (p == nullptr || p->supported || accepted_.contains(name)) return;
     if (same_value(config, *p, raw, config.default_of(name).value_or(""))) return;
     if (!p->accept.empty() && same_value(config, *p, raw, std::string(p->accept))) return;
-    found_.push_back({name, where});
+    found_.push_back({name, where, std::string(p->why)});
   }
 
   std::vector<Unsupported> take() { return std::move(found_); }

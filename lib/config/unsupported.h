@@ -16,6 +16,7 @@ namespace postern::config {
 struct Unsupported {
   std::string name;
   std::string service;  // "main.cf", or SERVICE/TYPE of the line whose -o sets it
+  std::string why;      // may be empty
 };
 
 [[nodiscard]] Result<std::vector<Unsupported>> unsupported_settings(const Config& main_cf, const MasterCf& master_cf);

@@ -26,6 +26,10 @@ struct StateCloser {
 };
 using StatePtr = std::unique_ptr<struct __res_state, StateCloser>;
 
+// RFC 1035 4.1.1 and RFC 6840 5.8: bits in the third and fourth byte of a packet.
+constexpr unsigned char kReply = 0x80;
+constexpr unsigned char kAuthentic = 0x20;
+
 std::optional<sockaddr_in> to_ipv4(const std::string& server) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -80,6 +84,9 @@ Answer ad_query(Answer question, const std::vector<std::string>& servers) {
   if (size < 0) {
     question.status = status_of_error(state->res_h_errno);
     question.detail = ::hstrerror(state->res_h_errno);
+    // A reply without records is left where it was read; that there are none may be as certain as a record.
+    const bool replied = question.status == Status::not_found || question.status == Status::no_data;
+    question.secure = replied && (packet[2] & kReply) != 0 && (packet[3] & kAuthentic) != 0;
     return question;
   }
   read_reply(question, std::string_view(packet).substr(0, static_cast<std::size_t>(size)));

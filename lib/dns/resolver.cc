@@ -69,12 +69,16 @@ Result<CtxPtr> make_ctx(const Options& options) {
   for (const auto& server : options.resolv_conf.servers) any |= ub_ctx_set_fwd(ctx.get(), server.c_str()) == 0;
   if (!any) return fail("no usable name server");
   if (validates) {
+    bool anchored = false;
     for (const auto line : text::fields(options.anchors, '\n')) {
       const auto anchor = text::trim(line);
       if (anchor.empty() || anchor.front() == ';' || anchor.front() == '#') continue;
       const int rc = ub_ctx_add_ta(ctx.get(), std::string(anchor).c_str());
       if (rc != 0) return fail(std::string("bad trust anchor: ") + ub_strerror(rc));
+      anchored = true;
     }
+    // Without one everything would count as insecure, and DANE would silently be no more.
+    if (!anchored) return fail("no DNSSEC trust anchor");
   }
   // The first of these ends the configuration of the context.
   for (const char* zone : kNotOurs) {
@@ -227,7 +231,10 @@ async::Task<Answer> Resolver::lookup(std::string name, Type type, Deadline deadl
   answer.name = text::trim_right(name, ".");
   answer.type = type;
   answer.canonical = answer.name;
-  if (!is_query_name(name)) {
+  // The root has servers and no mail.
+  const bool root = name == "." && (type == Type::ns || type == Type::soa);
+  if (root) answer.name = name;
+  if (!root && !is_query_name(name)) {
     answer.status = Status::malformed;
     co_return answer;
   }

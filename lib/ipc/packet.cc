@@ -6,7 +6,8 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
+
+#include "lib/base/passed_fds.h"
 
 namespace postern::ipc {
 
@@ -15,40 +16,18 @@ namespace {
 // The number of descriptors stands before the payload.
 using Count = std::uint8_t;
 
-std::vector<Fd> take_descriptors(msghdr& message) {
-  std::vector<Fd> out;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      out.emplace_back(fd);
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<> send_packet(int socket, std::string_view payload, const std::vector<int>& fds) {
-  if (payload.size() >= kPacketLimit || fds.size() > kPacketDescriptors) return fail("packet too large", EMSGSIZE);
+  if (payload.size() >= kPacketLimit) return fail("packet too large", EMSGSIZE);
   Count count = static_cast<Count>(fds.size());
   std::string bytes(payload);
   std::array<iovec, 2> parts{iovec{&count, sizeof count}, iovec{bytes.data(), bytes.size()}};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPacketDescriptors)> control{};
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  if (!fds.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
-    cmsghdr* c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
-    std::memcpy(CMSG_DATA(c), fds.data(), sizeof(int) * fds.size());
-  }
+  PassedFds passed;
+  if (!passed.attach(message, fds)) return fail("packet too large", EMSGSIZE);
   for (;;) {
     if (::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0) return {};
     if (errno != EINTR) return fail_errno("sendmsg");
@@ -58,12 +37,11 @@ Result<> send_packet(int socket, std::string_view payload, const std::vector<int
 Result<Packet> receive_packet(int socket) {
   std::string buffer(kPacketLimit, '\0');
   iovec part{buffer.data(), buffer.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPacketDescriptors)> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  PassedFds passed;
+  passed.make_room(message);
   ssize_t n = 0;
   do {
     n = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
@@ -71,7 +49,7 @@ Result<Packet> receive_packet(int socket) {
   if (n < 0) return fail_errno("recvmsg");
   if (n == 0) return fail("connection closed", ECONNRESET);
   Packet packet;
-  packet.fds = take_descriptors(message);
+  packet.fds = PassedFds::take(message);
   if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) return fail("truncated packet", EMSGSIZE);
   if (static_cast<Count>(buffer[0]) != packet.fds.size()) return fail("wrong number of descriptors", EPROTO);
   packet.payload = buffer.substr(1, static_cast<std::size_t>(n) - 1);

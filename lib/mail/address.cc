@@ -101,16 +101,4 @@ bool valid_mail_domain(std::string_view domain) { return parse::is_domain_or_lit
 
 std::string fold_address(std::string_view internal) { return text::lower(internal); }
 
-LocalParts split_extension(std::string_view local, std::string_view delimiters, bool owner_request_special) {
-  const LocalParts whole{.user = local, .extension = {}, .delimiter = 0};
-  if (text::iequals(local, "double-bounce") || text::iequals(local, "mailer-daemon")) return whole;
-  if (owner_request_special && delimiters.find('-') != std::string_view::npos &&
-      (text::istarts_with(local, "owner-") || text::lower(local).ends_with("-request"))) {
-    return whole;
-  }
-  const auto at = local.find_first_of(delimiters);
-  if (at == std::string_view::npos || at == 0) return whole;
-  return {.user = local.substr(0, at), .extension = local.substr(at + 1), .delimiter = local[at]};
-}
-
 }  // namespace postern::mail

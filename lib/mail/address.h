@@ -4,7 +4,7 @@
 // Internal form is what queue files and tables hold: no quotes, no source route, no brackets around it
 // (john smith@example.com). External form is what protocols and headers show ("john smith"@example.com).
 // The domain begins behind the last '@' of the internal form. The empty address is the null sender.
-// Folding for table keys is ASCII here; lib/mail/idna.h folds UTF-8.
+// Folding for table keys is ASCII here; lib/table/fold.h folds UTF-8.
 #pragma once
 
 #include <optional>
@@ -41,16 +41,5 @@ struct AddressParts {
 
 // Lower-case ASCII of the whole address: the key of every table lookup.
 [[nodiscard]] std::string fold_address(std::string_view internal);
-
-// user+extension. Exceptions: "double-bounce" and "mailer-daemon" are never split; with
-// `owner_request_special`, neither are owner-NAME and NAME-request when '-' is among the delimiters.
-// An empty user part is no split ("+foo"). The first delimiter (any byte of `delimiters`) counts.
-struct LocalParts {
-  std::string_view user;
-  std::string_view extension;  // without delimiter; empty: none
-  char delimiter = 0;          // 0: not split
-};
-[[nodiscard]] LocalParts split_extension(std::string_view local, std::string_view delimiters,
-                                         bool owner_request_special = true);
 
 }  // namespace postern::mail

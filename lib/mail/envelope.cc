@@ -32,7 +32,7 @@ class Collector {
       case record::kRecipient: recipient(found); break;
       case record::kDone:
       case record::kCancelled: group_ = {}; break;
-      case record::kOriginal: group_.original = found.payload; break;
+      case record::kOriginal: original(found); break;
       case record::kSize: return size(found);
       case record::kTime: return time(found);
       case record::kSender: return sender(found);
@@ -55,9 +55,9 @@ class Collector {
   // Only what belongs to recipients, for a file whose envelope is known.
   void recipient_record(const FileRecord& found) {
     if (found.type == record::kAttribute) {
-      if (const auto pair = parse_attribute(found.payload)) recipient_attribute(*pair);
+      if (const auto pair = parse_attribute(found.payload)) recipient_attribute(*pair, found);
     } else if (found.type == record::kOriginal) {
-      group_.original = found.payload;
+      original(found);
     } else if (found.type == record::kDone || found.type == record::kCancelled) {
       group_ = {};
     } else if (found.type == record::kRecipient) {
@@ -75,7 +75,20 @@ class Collector {
   }
 
  private:
+  // The first record of a recipient's group says where the group begins.
+  void begin_group(const FileRecord& found) {
+    if (group_.start != 0) return;
+    group_.start = found.offset;
+    group_.segment = found.segment;
+  }
+
+  void original(const FileRecord& found) {
+    begin_group(found);
+    group_.original = found.payload;
+  }
+
   void recipient(const FileRecord& found) {
+    begin_group(found);
     QueueRecipient done = std::exchange(group_, {});
     if (full()) {
       ++out_.recipients_left;
@@ -112,10 +125,12 @@ class Collector {
     return {};
   }
 
-  bool recipient_attribute(const Attribute& pair) {
+  bool recipient_attribute(const Attribute& pair, const FileRecord& found) {
     if (pair.name == "notify_flags") {
+      begin_group(found);
       group_.notify = static_cast<unsigned>(number(pair.value));
     } else if (pair.name == "dsn_orig_rcpt") {
+      begin_group(found);
       group_.dsn_orig_rcpt = pair.value;
     } else {
       return false;
@@ -126,7 +141,7 @@ class Collector {
   Result<> attribute(const FileRecord& found) {
     const auto pair = parse_attribute(found.payload);
     if (!pair) return damaged("malformed attribute record");
-    if (recipient_attribute(*pair)) return {};
+    if (recipient_attribute(*pair, found)) return {};
     if (pair->name == "create_time") {
       out_.create_time = number(pair->value);
     } else if (pair->name == "encoding") {
@@ -206,6 +221,14 @@ Result<bool> read_more_recipients(int fd, Envelope& envelope, std::size_t max) {
   }
   envelope.recipients_left = left - collector.taken();
   return collector.taken() > 0;
+}
+
+void unread_recipients(Envelope& envelope, std::size_t from) {
+  if (from >= envelope.recipients.size()) return;
+  envelope.resume_offset = envelope.recipients[from].start;
+  envelope.resume_segment = envelope.recipients[from].segment;
+  envelope.recipients_left += envelope.recipients.size() - from;
+  envelope.recipients.resize(from);
 }
 
 }  // namespace postern::mail

@@ -2,7 +2,6 @@
 #include "lib/mail/idna.h"
 
 #include <unicode/bytestream.h>
-#include <unicode/casemap.h>
 #include <unicode/idna.h>
 
 #include <memory>
@@ -44,17 +43,6 @@ std::optional<std::string> convert(std::string_view domain, Conversion conversio
 }
 
 }  // namespace
-
-std::optional<std::string> fold_utf8(std::string_view text) {
-  if (text::is_ascii(text)) return text::lower(text);
-  if (text.size() > INT32_MAX || !text::is_utf8(text)) return std::nullopt;
-  std::string out;
-  icu::StringByteSink<std::string> sink(&out);
-  UErrorCode status = U_ZERO_ERROR;
-  icu::CaseMap::utf8Fold(0, piece(text), sink, nullptr, status);
-  if (U_FAILURE(status)) return std::nullopt;
-  return out;
-}
 
 std::optional<std::string> domain_to_ascii(std::string_view domain) {
   if (text::is_ascii(domain)) return std::string(domain);

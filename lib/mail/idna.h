@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Internationalised domains and Unicode case folding (RFC 5890, UTS 46 non-transitional, SMTPUTF8), by ICU.
+// Internationalised domains (RFC 5890, UTS 46 non-transitional, SMTPUTF8), by ICU.
 //
 // The only file of this library that needs ICU: programs that must not load it do not call these functions.
 // Text is UTF-8. Pure ASCII input takes a short way that never enters ICU.
@@ -11,8 +11,6 @@
 
 namespace postern::mail {
 
-// Full case folding; nullopt when the input is not UTF-8.
-[[nodiscard]] std::optional<std::string> fold_utf8(std::string_view text);
 // A-labels ("xn--..."); nullopt when a label is not allowed.
 [[nodiscard]] std::optional<std::string> domain_to_ascii(std::string_view domain);
 // U-labels; nullopt when an A-label does not decode.

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <optional>
@@ -190,7 +192,6 @@ namespace {
 
 // A file that an alias or .forward file names: what it is, as far as it is there.
 struct NamedFile {
-  bool exists = false;
   bool device = false;
   bool executable = false;
 };
@@ -199,12 +200,37 @@ NamedFile look_at(const std::string& path) {
   struct stat st{};
   if (::stat(path.c_str(), &st) < 0) return {};
   const bool regular = S_ISREG(st.st_mode);
-  return {true, !regular, regular && (st.st_mode & 0111) != 0};
+  return {!regular, regular && (st.st_mode & 0111) != 0};
 }
 
-// Trouble that will not go away by itself: the file is where its owner cannot write.
-bool is_lasting(int code) {
-  return code == ENOENT || code == EACCES || code == ENOTDIR || code == EISDIR || code == ELOOP || code == ENAMETOOLONG;
+// Trouble that goes away by itself, or that is not the mailbox's.
+bool is_passing(int code) {
+  constexpr std::array kPassing = {EAGAIN, EEXIST, EINTR,  EIO,   EMFILE, ENFILE,
+                                   ENOMEM, ENOSPC, EDQUOT, EROFS, ESTALE, ETXTBSY};
+  return std::ranges::find(kPassing, code) != kPassing.end();
+}
+
+// Opens the file, or makes it. Nobody may hold up deliveries with a FIFO that nobody reads, and nobody may have mail
+// put elsewhere by a link.
+Result<Fd> open_mailbox(const std::string& path) {
+  constexpr int kHow = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  Fd fd(::open(path.c_str(), kHow));
+  if (!fd && errno == ENOENT) {
+    fd = Fd(::open(path.c_str(), kHow | O_CREAT | O_EXCL, 0600));
+    if (!fd && errno != EEXIST) return fail_errno("cannot create file exclusively");
+    // Somebody else has just made it, or it is a link to nowhere.
+    if (!fd) fd = Fd(::open(path.c_str(), kHow));
+  }
+  if (!fd) return fail_errno("cannot open file");
+  struct stat opened{};
+  struct stat named{};
+  if (::fstat(fd.get(), &opened) < 0 || ::lstat(path.c_str(), &named) < 0) return fail_errno("cannot open file");
+  if (S_ISLNK(named.st_mode)) return fail("file is a symbolic link", EINVAL);
+  if (S_ISREG(opened.st_mode) && opened.st_nlink != 1) {
+    return fail("file has " + std::to_string(opened.st_nlink) + " hard links", EINVAL);
+  }
+  if (auto blocking = set_nonblocking(fd.get(), false); !blocking) return std::unexpected(blocking.error());
+  return fd;
 }
 
 // Nobody's lock is in the way, but there is no place for one: a mailbox must not be touched then, a file that somebody
@@ -228,14 +254,19 @@ Result<> append_copy(int fd, const MessageCopy& copy) {
 }  // namespace
 
 MailboxResult deliver_mbox(const std::string& path, const MessageCopy& copy, const MboxOptions& options) {
-  const std::string what =
-      options.any_file ? "cannot append message to file " + path : "delivery failed to mailbox " + path;
+  const std::string what = !options.user.empty() ? "cannot update mailbox " + path + " for user " + options.user + ". "
+                           : options.any_file    ? "cannot append message to file " + path + ": "
+                                                 : "delivery failed to mailbox " + path + ": ";
   const auto refuse = [&](const Error& error, std::string_view diagnostic = {}) {
-    return failure(error.code, what + ": " + error.text, std::string(diagnostic));
+    return failure(error.code, what + error.text, std::string(diagnostic));
+  };
+  const auto unusable = [&](const Error& error) {
+    if (!options.lasting || is_passing(error.code)) return refuse(error);
+    return std::unexpected(MailboxError{"5.2.0", what + error.text, {}});
   };
   const NamedFile file = look_at(path);
   if (options.any_file && file.executable) {
-    return std::unexpected(MailboxError{"5.7.1", what + ": file is executable", {}});
+    return std::unexpected(MailboxError{"5.7.1", what + "file is executable", {}});
   }
   const bool device = options.any_file && file.device;
   std::optional<DotLock> dot;
@@ -244,18 +275,12 @@ MailboxResult deliver_mbox(const std::string& path, const MessageCopy& copy, con
     if (lock) {
       dot.emplace(std::move(*lock));
     } else if (!can_do_without(lock.error(), options)) {
-      return refuse(lock.error());
+      return unusable(lock.error());
     }
   }
-  const int no_follow = options.any_file ? 0 : O_NOFOLLOW;
-  const Fd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | no_follow, 0600));
-  if (!fd) {
-    const int code = errno;
-    const Error error{(file.exists ? "cannot open file: " : "cannot create file exclusively: ") + errno_text(code),
-                      code};
-    if (!options.any_file || !is_lasting(code)) return refuse(error);
-    return std::unexpected(MailboxError{"5.2.0", what + ": " + error.text, {}});
-  }
+  const auto opened = open_mailbox(path);
+  if (!opened) return unusable(opened.error());
+  const Fd& fd = *opened;
   struct stat st{};
   if (::fstat(fd.get(), &st) < 0) return refuse({errno_text(errno), errno});
   if (device && !S_ISREG(st.st_mode)) {
@@ -267,7 +292,8 @@ MailboxResult deliver_mbox(const std::string& path, const MessageCopy& copy, con
     return std::unexpected(MailboxError{"5.2.0", "destination " + path + " is not a regular file", {}});
   }
   if (options.check_owner && st.st_uid != ::geteuid()) {
-    return std::unexpected(MailboxError{"4.2.0", "destination " + path + " is not owned by recipient", {}});
+    log::warning("specify \"strict_mailbox_ownership = no\" to ignore mailbox ownership mismatch");
+    return refuse({"destination " + path + " is not owned by recipient", EPERM});
   }
   if (const auto locked = lock_file(fd.get(), options); !locked) return refuse(locked.error());
   const auto written = append_copy(fd.get(), copy);

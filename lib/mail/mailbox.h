@@ -80,6 +80,8 @@ struct MboxOptions {
   Duration stale_lock{500000};
   bool check_owner = true;  // strict_mailbox_ownership
   bool any_file = false;    // a file that an alias names: devices are fine (and not locked), executables are not
+  bool lasting = false;     // a file that cannot be opened is no reason to try again: 5.2.0
+  std::string user;         // whose mailbox it is, for the text of failures; may be empty
 };
 // A mailbox file that is locked, by all methods of the options, until the object goes. Made where it is missing.
 class LockedMailbox {

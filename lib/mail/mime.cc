@@ -28,6 +28,7 @@ constexpr FaultInfo kFaults[] = {
     {mime_fault::k8bitHeader, "improper use of 8-bit data in message header", "5.6.0"},
     {mime_fault::k8bitBody, "improper use of 8-bit data in message body", "5.6.0"},
     {mime_fault::kEncodingDomain, "invalid message/* or multipart/* encoding domain", "5.6.0"},
+    {mime_fault::kHeaderEnd, "message header was terminated by a non-empty line", "5.6.0"},
 };
 
 // What the headers seen so far say about the part they introduce.
@@ -117,6 +118,7 @@ class MimeParser::State {
       return;
     }
     const bool separated = text.empty() && complete;
+    if (!separated && block_ == Block::initial) header_end(text);
     end_headers(!separated);
     // What begins behind the separator may be another header block (message/rfc822).
     if (separated) {
@@ -124,6 +126,16 @@ class MimeParser::State {
     } else {
       line_start(text, complete);
     }
+  }
+
+  // The initial headers end with this line, which is neither one of them nor empty.
+  void header_end(std::string_view text) {
+    fault(mime_fault::kHeaderEnd, options_.report_header_end, text);
+    if (!options_.mark_header_end) return;
+    events_.push_back({.kind = MimeEvent::Kind::header,
+                       .scope = HeaderScope::primary,
+                       .initial = true,
+                       .text = "MIME-Error: message header was terminated by a non-empty line"});
   }
 
   void continuation(std::string_view text, bool complete) {

@@ -31,6 +31,9 @@ struct MimeOptions {
   bool report_encoding_domain = false;  // strict_mime_encoding_domain
   bool report_truncation = false;
   bool report_nesting = false;
+  bool report_header_end = false;  // non_empty_end_of_header_action = reject
+  // A header that says so where the initial headers end without an empty line (= add_header).
+  bool mark_header_end = false;
   // 8-bit parts become quoted-printable on the way through (for a next hop without 8BITMIME).
   bool downgrade = false;
 };
@@ -41,6 +44,7 @@ inline constexpr unsigned kTruncated = 2;  // a header longer than header_limit
 inline constexpr unsigned k8bitHeader = 4;
 inline constexpr unsigned k8bitBody = 8;         // in a part declared 7bit
 inline constexpr unsigned kEncodingDomain = 16;  // multipart or message with an encoding that is not 7bit/8bit/binary
+inline constexpr unsigned kHeaderEnd = 32;       // text follows the initial headers without an empty line
 }  // namespace mime_fault
 // One fault bit as text for log and reply, and its enhanced status.
 [[nodiscard]] std::string_view mime_fault_text(unsigned bit);

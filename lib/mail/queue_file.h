@@ -86,6 +86,8 @@ struct QueueRecipient {
   std::string dsn_orig_rcpt;  // "type;address"; empty: none
   unsigned notify = 0;        // lib/mail/dsn.h notify bits; 0: not given
   std::int64_t offset = -1;   // of the R record, for mark_done
+  std::uint64_t start = 0;    // of the first record that belongs to it
+  Segment segment = Segment::envelope;
 };
 
 // Everything the scheduler and the tools want to know about a message.
@@ -126,6 +128,8 @@ inline constexpr std::size_t kAllRecipients = SIZE_MAX;
 [[nodiscard]] Result<Envelope> read_envelope(int fd, std::size_t max_recipients = kAllRecipients);
 // Appends up to `max` further recipients to envelope.recipients; false when there were none left.
 [[nodiscard]] Result<bool> read_more_recipients(int fd, Envelope& envelope, std::size_t max);
+// The recipients from index `from` on are as if they had not been read: the next read begins with them.
+void unread_recipients(Envelope& envelope, std::size_t from);
 
 // In-place changes. `offset` is that of the record's type byte.
 [[nodiscard]] Result<> mark_done(int fd, std::int64_t offset);    // R becomes D; offset -1 does nothing

@@ -9,9 +9,12 @@
 #include <optional>
 #include <span>
 
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/openssl/dane.h"
 #include "lib/openssl/engine.h"
 #include "lib/openssl/errors.h"
+#include "lib/openssl/verify.h"
 #include "lib/tls/protocols.h"
 
 namespace postern::openssl {
@@ -92,7 +95,14 @@ int ticket_callback(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER
                     int sealing) {
   const auto* context = static_cast<const Context*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   const TicketKeys* keys = context->tickets();
-  return sealing != 0 ? keys->seal(name, iv, cipher, mac) : keys->open(name, iv, cipher, mac);
+  const int done = sealing != 0 ? keys->seal(name, iv, cipher, mac) : keys->open(name, iv, cipher, mac);
+  ChainCheck* const check = check_of(ssl);
+  if (done > 0 && check != nullptr && check->notes.steps()) {
+    check->notes.add(fmt::format("{}: {} session ticket, key expiration: {}", check->notes.peer(),
+                                 sealing != 0 ? "Issuing" : "Decrypting",
+                                 wall_now().seconds + keys->seconds_left(name, Clock::now())));
+  }
+  return done;
 }
 
 }  // namespace
@@ -131,6 +141,10 @@ Result<std::shared_ptr<Context>> Context::client(std::shared_ptr<const Keys> key
                                           : SSL_SESS_CACHE_OFF);
   SSL_CTX_sess_set_new_cb(ctx, Engine::remember_session);
   if (SSL_CTX_dane_enable(ctx) != 1) return fail_library("cannot enable DANE");
+  if (!settings.options.dane_digests.empty()) {
+    auto warnings = set_dane_digests(ctx, settings.options.dane_digests);
+    context->warnings_.insert(context->warnings_.end(), warnings.begin(), warnings.end());
+  }
   clear_errors();
   return context;
 }
@@ -139,6 +153,9 @@ Result<> Context::set_common(const tls::Options& options) {
   SSL_CTX* ctx = ctx_.get();
   SSL_CTX_set_app_data(ctx, this);
   fingerprint_digest_ = options.fingerprint_digest;
+  loglevel_ = options.loglevel;
+  cipher_list_ = options.cipher_list;
+  fast_shutdown_ = options.fast_shutdown;
   if (EVP_get_digestbyname(fingerprint_digest_.c_str()) == nullptr) {
     return fail(fmt::format("unknown digest algorithm \"{}\"", fingerprint_digest_));
   }
@@ -146,7 +163,8 @@ Result<> Context::set_common(const tls::Options& options) {
   SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(ctx, 1);
   SSL_CTX_set_timeout(ctx, static_cast<long>(options.session_timeout));
-  SSL_CTX_set_verify_depth(ctx, static_cast<int>(options.verify_depth));
+  // The library does not count the trusted certificate at the end; administrators do.
+  SSL_CTX_set_verify_depth(ctx, static_cast<int>(options.verify_depth) + 1);
   auto set = set_protocols(options);
   if (set) set = set_library_options(options);
   if (!set) return set;
@@ -196,12 +214,20 @@ void Context::set_groups(const std::string& names) {
   if (!list.empty()) SSL_CTX_set1_groups_list(ctx_.get(), list.c_str());
 }
 
-Result<> Context::set_keys() {
-  for (const Chain& chain : keys_->chains) {
-    if (SSL_CTX_use_cert_and_key(ctx_.get(), chain.certificate.get(), chain.key.get(), chain.above.get(), 1) != 1) {
-      return fail_library("cannot use a certificate and its private key");
-    }
+Result<> use_chains(SSL_CTX* context, SSL* session, const Chains& chains) {
+  for (const Chain& chain : chains) {
+    X509* const certificate = chain.certificate.get();
+    EVP_PKEY* const key = chain.key.get();
+    const int used = context != nullptr ? SSL_CTX_use_cert_and_key(context, certificate, key, chain.above.get(), 1)
+                                        : SSL_use_cert_and_key(session, certificate, key, chain.above.get(), 1);
+    if (used != 1) return fail_library("cannot use a certificate and its private key");
   }
+  return {};
+}
+
+Result<> Context::set_keys() {
+  auto used = use_chains(ctx_.get(), nullptr, keys_->chains);
+  if (!used) return used;
   SSL_CTX_set1_cert_store(ctx_.get(), keys_->trusted.get());
   return {};
 }
@@ -232,8 +258,16 @@ Result<> Context::set_server(const tls::ServerSettings& settings) {
       SSL_CTX_set_session_id_context(ctx, digest.data(), static_cast<unsigned>(size)) != 1) {
     return fail_library("cannot set the session context");
   }
-  // Sessions live in tickets, or with tlsmgr: nothing per session stays in memory here.
-  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+  set_sessions(settings);
+  if (keys_->named != nullptr) SSL_CTX_set_tlsext_servername_callback(ctx, Engine::choose_chains);
+  return {};
+}
+
+// Sessions live in tickets, or with tlsmgr: nothing per session stays in memory here.
+void Context::set_sessions(const tls::ServerSettings& settings) {
+  SSL_CTX* ctx = ctx_.get();
+  SSL_CTX_set_session_cache_mode(
+      ctx, settings.session_ids ? SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL : SSL_SESS_CACHE_OFF);
   if (settings.cache_sessions && settings.options.session_timeout > 0) {
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_client_hello_cb(ctx, Engine::inspect_hello, nullptr);
@@ -247,7 +281,6 @@ Result<> Context::set_server(const tls::ServerSettings& settings) {
     SSL_CTX_set_num_tickets(ctx, 1);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_callback);
   }
-  return {};
 }
 
 }  // namespace postern::openssl

@@ -33,6 +33,12 @@ class Context {
   [[nodiscard]] const std::string& fingerprint_digest() const { return fingerprint_digest_; }
   [[nodiscard]] bool asks_certificate() const { return asks_certificate_; }
   [[nodiscard]] const TicketKeys* tickets() const { return tickets_.get(); }
+  // Null: one certificate for whatever name is asked for.
+  [[nodiscard]] const NamedChains* named_chains() const { return keys_->named.get(); }
+  [[nodiscard]] std::uint32_t loglevel() const { return loglevel_; }
+  [[nodiscard]] const std::string& cipher_list() const { return cipher_list_; }
+  // Whether a session may close before the peer has answered close_notify.
+  [[nodiscard]] bool fast_shutdown() const { return fast_shutdown_; }
 
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -44,6 +50,7 @@ class Context {
   Result<> set_library_options(const tls::Options& options);
   void set_groups(const std::string& names);
   Result<> set_keys();
+  void set_sessions(const tls::ServerSettings& settings);
   Result<> set_server(const tls::ServerSettings& settings);
 
   std::shared_ptr<const Keys> keys_;
@@ -52,6 +59,12 @@ class Context {
   std::vector<std::string> warnings_;
   std::string fingerprint_digest_;
   bool asks_certificate_ = false;
+  std::uint32_t loglevel_ = 0;
+  std::string cipher_list_;
+  bool fast_shutdown_ = true;
 };
+
+// Gives a session (a context, when `context` is not null) these keys and certificates.
+[[nodiscard]] Result<> use_chains(SSL_CTX* context, SSL* session, const Chains& chains);
 
 }  // namespace postern::openssl

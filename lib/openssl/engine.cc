@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/openssl/errors.h"
 
 namespace postern::openssl {
@@ -26,6 +28,7 @@ struct Engine::State {
   std::optional<Resumable> session;
   std::string wanted_session;
   bool hello_seen = false;
+  std::string server_name;  // for which there were keys
   Secret offered;
   SslPtr ssl;  // last: goes first, while what its callbacks refer to is still there
 };
@@ -104,7 +107,7 @@ void describe_key_exchange(SSL* ssl, tls::TlsReport& report) {
 
 }  // namespace
 
-Result<Engine> Engine::server(std::shared_ptr<const Context> context, int fd) {
+Result<Engine> Engine::server(std::shared_ptr<const Context> context, int fd, std::string peer) {
   clear_errors();
   std::unique_ptr<State, StateDeleter> state(new State);
   state->ssl.reset(SSL_new(context->get()));
@@ -112,24 +115,25 @@ Result<Engine> Engine::server(std::shared_ptr<const Context> context, int fd) {
   if (!state->ssl || SSL_set_fd(state->ssl.get(), fd) != 1) return fail_library("cannot begin a TLS session");
   SSL_set_app_data(state->ssl.get(), state.get());
   SSL_set_accept_state(state->ssl.get());
-  return Engine(std::move(state));
+  Engine engine(std::move(state));
+  engine.begin_notes(std::move(peer), "from");
+  return engine;
 }
 
 Result<Engine> Engine::client(std::shared_ptr<const Context> context, int fd, const tls::ClientSettings& settings,
-                              std::string_view session) {
+                              std::string_view session, std::string peer) {
   clear_errors();
   std::unique_ptr<State, StateDeleter> state(new State);
   SSL* const ssl = SSL_new(context->get());
   state->ssl.reset(ssl);
   state->context = std::move(context);
   state->role = tls::Role::client;
-  state->level =
-      settings.level == "half-dane" ? tls::Level::half_dane : tls::level_of(settings.level).value_or(tls::Level::none);
   state->match = settings.match;
   if (ssl == nullptr || SSL_set_fd(ssl, fd) != 1) return fail_library("cannot begin a TLS session");
   SSL_set_app_data(ssl, state.get());
-  const auto expected = expect_server(ssl, settings);
+  const auto expected = expect_server(ssl, settings, state->check);
   if (!expected) return std::unexpected(expected.error());
+  state->level = *expected;
   if (!settings.servername.empty() && SSL_set_tlsext_host_name(ssl, settings.servername.c_str()) != 1) {
     return fail_library(fmt::format("cannot send server name \"{}\"", settings.servername));
   }
@@ -141,7 +145,23 @@ Result<Engine> Engine::client(std::shared_ptr<const Context> context, int fd, co
     clear_errors();
   }
   SSL_set_connect_state(ssl);
-  return Engine(std::move(state));
+  Engine engine(std::move(state));
+  engine.begin_notes(std::move(peer), "to");
+  return engine;
+}
+
+void Engine::begin_notes(std::string peer, std::string_view direction) {
+  SSL* const ssl = state_->ssl.get();
+  Notes& notes = state_->check.notes;
+  notes = Notes(state_->context->loglevel(), std::move(peer));
+  attach_check(ssl, &state_->check);
+  if (!notes.steps()) return;
+  notes.add(fmt::format("setting up TLS connection {} {}", direction, notes.peer()));
+  notes.add(fmt::format("{}: TLS cipher list \"{}\"", notes.peer(), state_->context->cipher_list()));
+  SSL_set_info_callback(ssl, tell_step);
+  if (!notes.bytes(false)) return;
+  BIO_set_callback_ex(SSL_get_rbio(ssl), tell_bytes);
+  BIO_set_callback_arg(SSL_get_rbio(ssl), reinterpret_cast<char*>(state_.get()));
 }
 
 Io Engine::judge(int result) {
@@ -173,7 +193,6 @@ Io Engine::handshake() {
   if (state_->broken) return Io::lost;
   clear_errors();
   errno = 0;
-  attach_check(state_->ssl.get(), &state_->check);
   const int result = SSL_do_handshake(state_->ssl.get());
   if (result == 1) {
     state_->handshaken = true;
@@ -232,8 +251,11 @@ Io Engine::shutdown() {
   return result >= 0 ? Io::done : judge(result);
 }
 
+bool Engine::fast_shutdown() const { return state_->context->fast_shutdown(); }
+
 tls::TlsReport Engine::report(std::string_view reason) {
   tls::TlsReport report;
+  report.notes = state_->check.notes.lines();
   SSL* const ssl = state_->ssl.get();
   if (!state_->handshaken || !reason.empty()) {
     report.failure = reason.empty() ? state_->failure : std::string(reason);
@@ -248,6 +270,7 @@ tls::TlsReport Engine::report(std::string_view reason) {
   report.used_bits = static_cast<std::uint32_t>(SSL_CIPHER_get_bits(cipher, &algorithm_bits));
   report.algorithm_bits = static_cast<std::uint32_t>(algorithm_bits);
   report.resumed = SSL_session_reused(ssl) == 1;
+  report.sni = state_->server_name;
   const bool server = state_->role == tls::Role::server;
   report.certificate_asked = server && state_->context->asks_certificate();
   if (SSL_version(ssl) >= TLS1_3_VERSION) {
@@ -255,6 +278,11 @@ tls::TlsReport Engine::report(std::string_view reason) {
     describe_signatures(ssl, server, report);
   }
   describe_peer(ssl, state_->check, state_->context->fingerprint_digest(), state_->level, state_->match, report);
+  // The steps end with whose certificate came.
+  if (server && state_->check.notes.steps() && report.peer_certificate()) {
+    report.notes.push_back("subject=" + report.peer_subject);
+    report.notes.push_back("issuer=" + peer_issuer(ssl));
+  }
   clear_errors();
   return report;
 }
@@ -278,6 +306,8 @@ int Engine::remember_session(SSL* ssl, SSL_SESSION* session) {
 std::optional<Engine::Resumable> Engine::take_session() { return std::exchange(state_->session, std::nullopt); }
 
 const std::string& Engine::wanted_session() const { return state_->wanted_session; }
+
+SSL* Engine::session() const { return state_->ssl.get(); }
 
 void Engine::offer_session(Secret bytes) { state_->offered = std::move(bytes); }
 
@@ -309,6 +339,72 @@ SSL_SESSION* Engine::find_session(SSL* ssl, const unsigned char* id, int size, i
   const unsigned char* kept = SSL_SESSION_get_id(session.get(), &kept_size);
   if (!std::equal(kept, kept + kept_size, id, id + size)) return nullptr;
   return session.release();
+}
+
+// The name a client asks for decides which certificates it sees (RFC 6066 section 3).
+int Engine::choose_chains(SSL* ssl, int* alert, void*) {
+  auto* state = static_cast<State*>(SSL_get_app_data(ssl));
+  const char* const sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (sent == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  const std::string name = text::printable(sent);
+  Notes& notes = state->check.notes;
+  const auto chains = state->context->named_chains()->find(sent);
+  if (chains && *chains == nullptr) {
+    notes.add(fmt::format("TLS SNI {} from {} not matched, using default chain", name, notes.peer()));
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  Result<> used;
+  if (chains) {
+    SSL_certs_clear(ssl);
+    used = use_chains(nullptr, ssl, **chains);
+  } else {
+    used = std::unexpected(chains.error());
+  }
+  if (used) {
+    state->server_name = name;
+    return SSL_TLSEXT_ERR_OK;
+  }
+  for (const std::string_view line : text::words(used.error().text, "\n")) notes.warn(text::printable(line));
+  *alert = SSL_AD_INTERNAL_ERROR;
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+// --- what is told from loglevel 2 on ---------------------------------------------------------------------
+
+void Engine::tell_step(const SSL* ssl, int where, int result) {
+  auto* state = static_cast<State*>(SSL_get_app_data(ssl));
+  if (state->handshaken) return;
+  Notes& notes = state->check.notes;
+  const std::string_view who = state->role == tls::Role::server ? "SSL_accept" : "SSL_connect";
+  if ((where & SSL_CB_ALERT) != 0) {
+    notes.add(fmt::format("SSL3 alert {}:{}:{}", (where & SSL_CB_READ) != 0 ? "read" : "write",
+                          SSL_alert_type_string_long(result), SSL_alert_desc_string_long(result)));
+  } else if ((where & SSL_CB_LOOP) != 0) {
+    notes.add(fmt::format("{}:{}", who, SSL_state_string_long(ssl)));
+  } else if ((where & SSL_CB_EXIT) != 0 && (result == 0 || (result < 0 && ERR_peek_error() != 0))) {
+    notes.add(fmt::format("{}:{} in {}", who, result == 0 ? "failed" : "error", SSL_state_string_long(ssl)));
+  }
+}
+
+// What follows the report belongs to no report: it goes to this process's own log.
+long Engine::tell_bytes(BIO* bio, int operation, const char* bytes, std::size_t, int, long, int result,
+                        std::size_t* processed) {
+  const bool reads = operation == (BIO_CB_READ | BIO_CB_RETURN);
+  if ((!reads && operation != (BIO_CB_WRITE | BIO_CB_RETURN)) || result <= 0) return result;
+  auto* state = reinterpret_cast<State*>(BIO_get_callback_arg(bio));
+  Notes& notes = state->check.notes;
+  if (!notes.bytes(state->handshaken)) return result;
+  const std::size_t count = processed == nullptr ? static_cast<std::size_t>(result) : *processed;
+  const std::string head = fmt::format("{} {}: {} bytes", reads ? "read from" : "write to", notes.peer(), count);
+  const auto lines = dump_lines({bytes, count});
+  if (state->handshaken) {
+    log::info("{}", head);
+    for (const std::string& line : lines) log::info("{}", line);
+  } else {
+    notes.add(head);
+    for (const std::string& line : lines) notes.add(line);
+  }
+  return result;
 }
 
 }  // namespace postern::openssl

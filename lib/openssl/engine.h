@@ -37,16 +37,19 @@ struct Transfer {
 
 class Engine {
  public:
-  [[nodiscard]] static Result<Engine> server(std::shared_ptr<const Context> context, int fd);
+  // `peer` is how the log names the other end.
+  [[nodiscard]] static Result<Engine> server(std::shared_ptr<const Context> context, int fd, std::string peer = {});
   // `session` is what take_session() gave earlier, or empty.
   [[nodiscard]] static Result<Engine> client(std::shared_ptr<const Context> context, int fd,
-                                             const tls::ClientSettings& settings, std::string_view session = {});
+                                             const tls::ClientSettings& settings, std::string_view session = {},
+                                             std::string peer = {});
 
   [[nodiscard]] Io handshake();
   [[nodiscard]] Transfer read(std::span<char> buffer);
   [[nodiscard]] Transfer write(std::string_view bytes);
   // Sends close_notify; does not wait for the peer's.
   [[nodiscard]] Io shutdown();
+  [[nodiscard]] bool fast_shutdown() const;
 
   // After handshake() gave done or lost. `reason` replaces the failure's text ("Connection timed out").
   [[nodiscard]] tls::TlsReport report(std::string_view reason = {});
@@ -62,6 +65,9 @@ class Engine {
   [[nodiscard]] const std::string& wanted_session() const;
   void offer_session(Secret bytes);
 
+  // The session itself, for a closer look (lib/openssl/inspect.h); lent.
+  [[nodiscard]] SSL* session() const;
+
  private:
   struct State;
   struct StateDeleter {
@@ -73,6 +79,11 @@ class Engine {
   static int remember_session(SSL* ssl, SSL_SESSION* session);
   static int inspect_hello(SSL* ssl, int* alert, void* argument);
   static SSL_SESSION* find_session(SSL* ssl, const unsigned char* id, int size, int* copy);
+  static int choose_chains(SSL* ssl, int* alert, void* argument);
+  static void tell_step(const SSL* ssl, int where, int result);
+  static long tell_bytes(BIO* bio, int operation, const char* bytes, std::size_t size, int, long, int result,
+                         std::size_t* processed);
+  void begin_notes(std::string peer, std::string_view direction);
   friend class Context;
 
   std::unique_ptr<State, StateDeleter> state_;

@@ -18,7 +18,8 @@ std::vector<std::string> take_errors() {
   while (const unsigned long code = ERR_get_error_all(&file, &line, &function, &data, &flags)) {
     std::array<char, 256> buffer{};
     ERR_error_string_n(code, buffer.data(), buffer.size());
-    const char* detail = (flags & ERR_TXT_STRING) != 0 && data != nullptr ? data : "";
+    std::string detail = (flags & ERR_TXT_STRING) != 0 && data != nullptr ? data : "";
+    if (!detail.empty()) detail += ':';
     result.push_back(fmt::format("{}:{}:{}:{}", buffer.data(), file == nullptr ? "" : file, line, detail));
   }
   return result;

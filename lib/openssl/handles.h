@@ -6,6 +6,7 @@
 #pragma once
 
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -20,6 +21,16 @@ struct FreeWith {
   void operator()(T* object) const {
     Free(object);
   }
+};
+
+// A string or block that a function of the library allocated for its caller.
+struct LibraryText {
+  char* bytes = nullptr;
+  LibraryText() = default;
+  explicit LibraryText(char* owned) : bytes(owned) {}
+  LibraryText(const LibraryText&) = delete;
+  LibraryText& operator=(const LibraryText&) = delete;
+  ~LibraryText() { OPENSSL_free(bytes); }
 };
 
 inline void free_certificates(STACK_OF(X509) * stack) { sk_X509_pop_free(stack, X509_free); }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 
 #include "lib/base/files.h"
 #include "lib/base/secret.h"
@@ -71,6 +72,26 @@ Result<PemItem> decode(const std::string& file, const PemBlock& block) {
   return item;
 }
 
+// All keys and certificates of a PEM text, in its order.
+Result<std::vector<PemItem>> parse(const std::string& what, const Secret& pem) {
+  const std::string_view text = pem.reveal();
+  const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  std::vector<PemItem> items;
+  while (true) {
+    PemBlock block;
+    if (PEM_read_bio(bio.get(), &block.name, &block.header, &block.data, &block.length) != 1) {
+      if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        return fail_library(fmt::format("cannot read PEM data in {}", what));
+      }
+      clear_errors();
+      return items;
+    }
+    auto item = decode(what, block);
+    if (!item) return std::unexpected(item.error());
+    if (item->key || item->certificate) items.push_back(std::move(*item));
+  }
+}
+
 class Loader {
  public:
   explicit Loader(Keys& keys) : keys_(keys) {}
@@ -79,23 +100,7 @@ class Loader {
     keys_.files.push_back(file_state(file));
     auto content = files::read(file);
     if (!content) return std::unexpected(content.error());
-    const Secret bytes(std::move(*content));
-    const std::string_view text = bytes.reveal();
-    const BioPtr bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-    std::vector<PemItem> items;
-    while (true) {
-      PemBlock block;
-      if (PEM_read_bio(bio.get(), &block.name, &block.header, &block.data, &block.length) != 1) {
-        if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
-          return fail_library(fmt::format("cannot read PEM data in {}", file));
-        }
-        clear_errors();
-        return items;
-      }
-      auto item = decode(file, block);
-      if (!item) return std::unexpected(item.error());
-      if (item->key || item->certificate) items.push_back(std::move(*item));
-    }
+    return parse(file, Secret(std::move(*content)));
   }
 
   Result<> add_chain_files(std::string_view names) {
@@ -177,7 +182,7 @@ class Loader {
   Result<> begin_chain(const std::string& file, KeyPtr key) {
     auto done = finish_chain(file);
     if (!done) return done;
-    open_ = Chain{std::move(key), nullptr, X509StackPtr(sk_X509_new_null())};
+    open_ = Chain{std::move(key), nullptr, X509StackPtr(sk_X509_new_null()), file};
     return {};
   }
 
@@ -191,6 +196,7 @@ class Loader {
       return fail_library(fmt::format("the first certificate in {} does not belong to the private key", file));
     }
     open_.certificate = std::move(certificate);
+    open_.file = file;
     return {};
   }
 
@@ -243,9 +249,56 @@ LoadedFile file_state(const std::string& name) {
   return file;
 }
 
-Result<std::shared_ptr<const Keys>> load_keys(const tls::KeyFiles& files) {
+Result<Chains> parse_chains(const Secret& pem, const std::string& what) {
+  clear_errors();
+  auto items = parse(what, pem);
+  if (!items) return std::unexpected(items.error());
+  Chains chains;
+  int number = 0;
+  for (PemItem& item : *items) {
+    if (item.key) {
+      if (!chains.empty() && !chains.back().certificate) break;
+      chains.push_back(Chain{std::move(item.key), nullptr, X509StackPtr(sk_X509_new_null()), what});
+      ++number;
+      continue;
+    }
+    if (chains.empty()) return fail(fmt::format("error loading chain from {}: key not first", what));
+    Chain& chain = chains.back();
+    if (chain.certificate) {
+      sk_X509_push(chain.above.get(), item.certificate.release());
+    } else if (X509_check_private_key(item.certificate.get(), chain.key.get()) == 1) {
+      chain.certificate = std::move(item.certificate);
+    } else {
+      clear_errors();
+      return fail(fmt::format("key at index {} in {} does not match next certificate", number, what));
+    }
+  }
+  if (chains.empty()) return fail(fmt::format("error loading chain from {}: no key", what));
+  if (!chains.back().certificate) {
+    return fail(fmt::format("key at index {} in {} has no certificate behind it", number, what));
+  }
+  return chains;
+}
+
+std::vector<Expiring> expiring_at(const Keys& keys, std::int64_t time) {
+  std::vector<Expiring> result;
+  for (const Chain& chain : keys.chains) {
+    tm end{};
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(chain.certificate.get()), &end) != 1) continue;
+    const std::int64_t when = ::timegm(&end);
+    if (when > time) continue;
+    char* const name = X509_NAME_oneline(X509_get_subject_name(chain.certificate.get()), nullptr, 0);
+    result.push_back({chain.file, name == nullptr ? "" : text::printable(name), when});
+    OPENSSL_free(name);
+  }
+  clear_errors();
+  return result;
+}
+
+Result<std::shared_ptr<const Keys>> load_keys(const tls::KeyFiles& files, std::shared_ptr<const NamedChains> named) {
   clear_errors();
   auto keys = std::make_shared<Keys>();
+  keys->named = std::move(named);
   keys->trusted.reset(X509_STORE_new());
   if (!keys->trusted) return fail_library("cannot make a certificate store");
   const auto loaded = load_all(*keys, files);

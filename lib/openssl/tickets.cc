@@ -74,6 +74,14 @@ int TicketKeys::open(const unsigned char* name, const unsigned char* iv, EVP_CIP
   return 0;  // unknown: a full handshake
 }
 
+std::int64_t TicketKeys::seconds_left(const unsigned char* name, Deadline now) const {
+  for (const TicketKey& key : keys_) {
+    if (!std::equal(name, name + kTicketNameSize, part(key, 0))) continue;
+    return std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(key.opens_until - now).count(), 0);
+  }
+  return 0;
+}
+
 Result<std::string> random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
   if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) != 1) {

@@ -40,6 +40,9 @@ class TicketKeys {
   [[nodiscard]] bool can_seal(Deadline now) const { return sealing(now) != nullptr; }
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
 
+  // How long the key of this name goes on opening tickets; 0: not at all.
+  [[nodiscard]] std::int64_t seconds_left(const unsigned char* name, Deadline now) const;
+
   // Called by the library for each ticket (SSL_CTX_set_tlsext_ticket_key_evp_cb).
   int seal(unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) const;
   int open(const unsigned char* name, const unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) const;

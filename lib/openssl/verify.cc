@@ -9,7 +9,9 @@
 #include <array>
 
 #include "lib/base/text.h"
+#include "lib/openssl/dane.h"
 #include "lib/openssl/errors.h"
+#include "lib/openssl/fingerprint.h"
 #include "lib/openssl/handles.h"
 
 namespace postern::openssl {
@@ -17,20 +19,6 @@ namespace postern::openssl {
 namespace {
 
 constexpr std::size_t kNameLimit = 256;
-
-struct LibraryText {
-  char* bytes = nullptr;
-  LibraryText() = default;
-  explicit LibraryText(char* owned) : bytes(owned) {}
-  LibraryText(const LibraryText&) = delete;
-  LibraryText& operator=(const LibraryText&) = delete;
-  ~LibraryText() { OPENSSL_free(bytes); }
-};
-
-std::string one_line(const X509_NAME* name) {
-  const LibraryText text(X509_NAME_oneline(name, nullptr, 0));
-  return text.bytes == nullptr ? std::string() : text::printable(text.bytes);
-}
 
 // The last value of one kind in a name, as UTF-8 without control bytes. An embedded NUL makes it worthless.
 std::string name_part(const X509_NAME* name, int nid) {
@@ -54,36 +42,6 @@ std::string issuer_name(const X509* certificate) {
   return name.empty() ? name_part(issuer, NID_organizationName) : name;
 }
 
-std::string colon_hex(const unsigned char* bytes, std::size_t size) {
-  std::string result;
-  for (std::size_t i = 0; i < size; ++i) result += fmt::format("{}{:02X}", i == 0 ? "" : ":", bytes[i]);
-  return result;
-}
-
-std::string digest_of(const std::string& algorithm, const unsigned char* bytes, int size) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  std::size_t length = 0;
-  if (size <= 0 || EVP_Q_digest(nullptr, algorithm.c_str(), nullptr, bytes, static_cast<std::size_t>(size),
-                                digest.data(), &length) != 1) {
-    return {};
-  }
-  return colon_hex(digest.data(), length);
-}
-
-std::string certificate_digest(const X509* certificate, const std::string& algorithm) {
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(certificate, &der);
-  const LibraryText owner(reinterpret_cast<char*>(der));
-  return digest_of(algorithm, der, size);
-}
-
-std::string key_digest(const X509* certificate, const std::string& algorithm) {
-  unsigned char* der = nullptr;
-  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
-  const LibraryText owner(reinterpret_cast<char*>(der));
-  return digest_of(algorithm, der, size);
-}
-
 std::string serial_of(X509* certificate) {
   const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate);
   return text::hex(std::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)),
@@ -93,11 +51,26 @@ std::string serial_of(X509* certificate) {
 
 bool issuer_is_unknown(int error) {
   return error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT || error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
-         error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN || error == X509_V_ERR_CERT_UNTRUSTED;
+         error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE || error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+         error == X509_V_ERR_CERT_UNTRUSTED;
+}
+
+tls::CertificateProblem problem_of(int error) {
+  using tls::CertificateProblem;
+  if (issuer_is_unknown(error)) return CertificateProblem::not_trusted;
+  switch (error) {
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_DANE_NO_MATCH: return CertificateProblem::not_trusted;
+    case X509_V_ERR_CERT_HAS_EXPIRED: return CertificateProblem::expired;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH: return CertificateProblem::host_mismatch;
+    default: return CertificateProblem::other;
+  }
 }
 
 void describe_failure(int error, const ChainCheck& check, tls::TlsReport& report) {
   const char* const text = X509_verify_cert_error_string(error);
+  report.problem = static_cast<std::uint8_t>(problem_of(error));
   report.chain_failure = issuer_is_unknown(error) || error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT;
   if (issuer_is_unknown(error)) {
     report.verify_failure = "untrusted issuer " + check.issuer;
@@ -110,29 +83,6 @@ void describe_failure(int error, const ChainCheck& check, tls::TlsReport& report
   }
 }
 
-Result<> add_tlsa_records(SSL* ssl, const tls::ClientSettings& settings) {
-  std::size_t usable = 0;
-  for (const std::string& record : settings.tlsa) {
-    const auto fields = text::words(record);
-    if (fields.size() != 4) return fail("malformed TLSA record");
-    std::array<std::uint8_t, 3> number{};
-    for (std::size_t i = 0; i < number.size(); ++i) {
-      const auto value = text::to_u64(fields[i]);
-      if (!value || *value > 255) return fail("malformed TLSA record");
-      number[i] = static_cast<std::uint8_t>(*value);
-    }
-    const auto data = text::from_hex(fields[3]);
-    if (!data) return fail("malformed TLSA record");
-    if (SSL_dane_tlsa_add(ssl, number[0], number[1], number[2], reinterpret_cast<const unsigned char*>(data->data()),
-                          data->size()) > 0) {
-      ++usable;
-    }
-    clear_errors();
-  }
-  if (usable == 0) return fail("no usable TLSA record");
-  return {};
-}
-
 // Index 0 of a session's data is its Engine's.
 int check_index() {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
@@ -143,11 +93,34 @@ bool is_dane(tls::Level level) {
   return level == tls::Level::dane || level == tls::Level::dane_only || level == tls::Level::half_dane;
 }
 
+// Trust anchors of the policy stand in the place of the CAs.
+Result<> expect_anchors(SSL* ssl, const tls::ClientSettings& settings) {
+  std::vector<std::string> records = settings.tlsa;
+  // An anchor may be the server's own certificate. Its name counts all the same.
+  for (const std::string& record : settings.tlsa) {
+    if (record.starts_with("2 0 ")) records.push_back("3" + record.substr(1));
+  }
+  auto unusable = expect_tlsa(ssl, settings.match.front(), records);
+  if (!unusable) return std::unexpected(unusable.error());
+  if (unusable->size() == records.size()) return fail("no usable trust anchor");
+  SSL_dane_clear_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+  // The library takes the name for the one to send, too.
+  SSL_set_tlsext_host_name(ssl, nullptr);
+  return {};
+}
+
 }  // namespace
 
 int record_verification(int ok, X509_STORE_CTX* store) {
   auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto* check = static_cast<ChainCheck*>(SSL_get_ex_data(ssl, check_index()));
+  ChainCheck* const check = check_of(ssl);
+  if (check != nullptr && check->notes.steps()) {
+    if (const X509* certificate = X509_STORE_CTX_get_current_cert(store)) {
+      check->notes.add(fmt::format("{}: depth={} verify={} subject={}", check->notes.peer(),
+                                   X509_STORE_CTX_get_error_depth(store), ok,
+                                   one_line(X509_get_subject_name(certificate))));
+    }
+  }
   if (ok == 0 && check != nullptr && check->error == X509_V_OK) {
     check->error = X509_STORE_CTX_get_error(store);
     if (const X509* certificate = X509_STORE_CTX_get_current_cert(store)) {
@@ -159,33 +132,61 @@ int record_verification(int ok, X509_STORE_CTX* store) {
 
 void attach_check(SSL* ssl, ChainCheck* check) { SSL_set_ex_data(ssl, check_index(), check); }
 
-Result<> expect_server(SSL* ssl, const tls::ClientSettings& settings) {
+std::string peer_issuer(const SSL* ssl) {
+  const X509* certificate = SSL_get0_peer_certificate(ssl);
+  return certificate == nullptr ? std::string() : one_line(X509_get_issuer_name(certificate));
+}
+
+ChainCheck* check_of(const SSL* ssl) { return static_cast<ChainCheck*>(SSL_get_ex_data(ssl, check_index())); }
+
+Result<tls::Level> expect_server(SSL* ssl, const tls::ClientSettings& settings, ChainCheck& check) {
   const auto level = settings.level == "half-dane" ? tls::Level::half_dane : tls::level_of(settings.level);
   if (!level) return fail(fmt::format("invalid TLS level \"{}\"", settings.level));
-  if (!tls::needs_match(*level)) return {};
+  if (!tls::needs_match(*level)) {
+    // Old protocols and keys that the library would refuse are better than none; smtp_tls_protocols and ciphers decide.
+    SSL_set_security_level(ssl, 0);
+    return *level;
+  }
   // An empty list of names would let every certificate of a trusted issuer pass.
   const bool dane = is_dane(*level);
   if (settings.match.empty() && !dane) return fail("nothing to match the server certificate with");
-  if (*level == tls::Level::fingerprint) return {};
+  if (*level == tls::Level::fingerprint) return *level;
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                              (settings.wildcard_many_labels ? X509_CHECK_FLAG_MULTI_LABEL_WILDCARDS : 0U));
   if (dane) {
+    if (settings.tlsa.empty()) return fail("no TLSA records to match the server certificate with");
     const std::string base = settings.match.empty() ? settings.servername : settings.match.front();
-    if (SSL_dane_enable(ssl, base.c_str()) != 1) return fail_library("cannot enable DANE for a session");
-    SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-    auto added = add_tlsa_records(ssl, settings);
-    if (!added) return added;
+    auto unusable = expect_tlsa(ssl, base, settings.tlsa);
+    if (!unusable) return std::unexpected(unusable.error());
+    check.unusable_tlsa = std::move(*unusable);
+    check.no_usable_tlsa = check.unusable_tlsa.size() == settings.tlsa.size();
+    if (check.no_usable_tlsa) {
+      // RFC 7672 2.2: then the server is not authenticated, unless the policy insists.
+      if (*level != tls::Level::dane_only) {
+        X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), nullptr, 0);
+        return tls::Level::encrypt;
+      }
+      check.error = X509_V_ERR_UNSPECIFIED;
+    }
   }
-  for (const std::string& name : settings.match) {
-    if (SSL_add1_host(ssl, name.c_str()) != 1) return fail_library(fmt::format("cannot match host name \"{}\"", name));
+  if (!dane && !settings.tlsa.empty()) {
+    const auto expected = expect_anchors(ssl, settings);
+    if (!expected) return std::unexpected(expected.error());
   }
-  return {};
+  // The library takes one address only; that there is a further one must not make the server worse than without it.
+  bool named = dane && settings.match.empty();
+  for (const std::string& name : settings.match) named = SSL_add1_host(ssl, name.c_str()) == 1 || named;
+  if (!named) return fail_library("no name to match the server certificate with");
+  clear_errors();
+  return *level;
 }
 
 void describe_peer(SSL* ssl, const ChainCheck& check, const std::string& digest, tls::Level level,
                    const std::vector<std::string>& match, tls::TlsReport& report) {
   X509* certificate = SSL_get0_peer_certificate(ssl);
   const auto set_trust = [&](tls::Trust trust) { report.trust = static_cast<std::uint8_t>(trust); };
+  report.unusable_tlsa = check.unusable_tlsa;
+  report.no_usable_tlsa = check.no_usable_tlsa;
   if (certificate == nullptr) return set_trust(tls::Trust::anonymous);
   const X509_NAME* subject = X509_get_subject_name(certificate);
   report.peer_cn = name_part(subject, NID_commonName);
@@ -198,13 +199,22 @@ void describe_peer(SSL* ssl, const ChainCheck& check, const std::string& digest,
     const bool matched = std::ranges::any_of(match, [&](const std::string& wanted) {
       return text::iequals(wanted, report.certificate_fingerprint) || text::iequals(wanted, report.key_fingerprint);
     });
-    if (!matched) report.verify_failure = "fingerprint mismatch";
+    // The same as records of DANE that do not match: a digest is a way to write one.
+    if (!matched) describe_failure(X509_V_ERR_DANE_NO_MATCH, check, report);
     return set_trust(matched ? tls::Trust::verified : tls::Trust::untrusted);
   }
   // A resumed session has no chain to check again; it keeps what its first handshake found.
   const int error = check.error != X509_V_OK ? check.error : static_cast<int>(SSL_get_verify_result(ssl));
   if (error != X509_V_OK) {
     describe_failure(error, check, report);
+    // A resumed session does not know where its chain ended.
+    if (issuer_is_unknown(error) && check.issuer.empty()) {
+      report.verify_failure = "untrusted issuer " + one_line(X509_get_issuer_name(certificate));
+    }
+    if (error == X509_V_ERR_CERT_CHAIN_TOO_LONG) {
+      report.chain_failure = true;
+      report.verify_failure = fmt::format("certificate chain longer than limit({})", SSL_get_verify_depth(ssl));
+    }
     return set_trust(tls::Trust::untrusted);
   }
   const bool named = tls::needs_match(level) && level != tls::Level::half_dane;

@@ -7,6 +7,7 @@
 #include "lib/base/text.h"
 #include "lib/mail/address.h"
 #include "lib/mail/address_list.h"
+#include "lib/parse/local_part.h"
 
 namespace postern::service {
 
@@ -16,13 +17,13 @@ namespace {
 std::vector<std::string> result_addresses(std::string value, std::string_view address, const table::AddressKey& key,
                                           const std::string& delimiters, bool propagate) {
   const auto given = mail::split_address(address);
-  const auto split = table::split_extension(given.local, delimiters);
-  if (value.starts_with('@')) value.insert(0, key.stripped ? split.user : std::string(given.local));
+  const auto split = parse::split_extension(given.local, delimiters);
+  if (value.starts_with('@')) value.insert(0, std::string(key.stripped ? split.user : given.local));
   std::vector<std::string> out;
   for (auto& listed : mail::parse_address_list(value).addresses) {
-    if (propagate && key.stripped && split.extension) {
+    if (propagate && key.stripped && split.extended()) {
       const auto parts = mail::split_address(listed.address);
-      const std::string extended = std::string(parts.local) + split.delimiter + *split.extension;
+      const std::string extended = std::string(parts.local) + split.delimiter + std::string(split.extension);
       if (!parts.local.empty()) {
         listed.address = parts.has_domain ? mail::join_address(extended, parts.domain) : extended;
       }

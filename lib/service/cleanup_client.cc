@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/service/cleanup_client.h"
 
+#include <array>
 #include <cerrno>
 
+#include "lib/base/text.h"
 #include "lib/mail/record.h"
 
 namespace postern::service {
@@ -25,6 +27,15 @@ void put_records(async::Stream& stream, std::string& records) {
 }
 
 }  // namespace
+
+std::int64_t utf8_detection(std::string_view classes, MailSource source) {
+  static constexpr std::array<std::string_view, 5> kNames{"sendmail", "smtpd", "forward", "bounce", "verify"};
+  const std::string_view own = kNames.at(static_cast<std::size_t>(source));
+  for (const auto name : text::words(classes, ", \t\r\n")) {
+    if (text::iequals(name, own) || text::iequals(name, "all")) return cleanup_flag::kSmtpUtf8Auto;
+  }
+  return 0;
+}
 
 CleanupPool::CleanupPool(async::Loop& loop, std::string path, std::size_t keep)
     : loop_(loop), path_(std::move(path)), kept_(loop, kKeep, keep) {}

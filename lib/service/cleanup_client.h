@@ -42,6 +42,11 @@ inline constexpr std::int64_t kInternal = kMap;                                /
 inline constexpr std::int64_t kNotice = kMap;                                  // made by bounce
 }  // namespace cleanup_flag
 
+// Whether a message shows by itself that it needs SMTPUTF8: smtputf8_autodetect_classes says for which sources.
+enum class MailSource { sendmail, smtpd, forward, bounce, verify };
+// kSmtpUtf8Auto or 0. `classes`: the parameter's value.
+[[nodiscard]] std::int64_t utf8_detection(std::string_view classes, MailSource source);
+
 enum class CleanupStatus : std::int64_t {
   ok = 0,
   bad,            // protocol error of the client: 451 internal error

@@ -31,6 +31,7 @@ constexpr std::size_t kOutputLimit = 2000;
 constexpr Duration kWaitStep{1000};
 constexpr std::string_view kPath = "PATH=/usr/bin:/bin";
 constexpr char kShell[] = "/bin/sh";
+constexpr char kShellName[] = "sh";
 constexpr std::string_view kShellSyntax = "!\"#$&'()*;<=>?[\\]^`{|}~\n";
 constexpr std::string_view kShellWords[] = {
     ".",    ":",    "alias",  "bg",    "break",    "case",   "cd",    "command", "continue",
@@ -123,13 +124,19 @@ void become(const Command& command, const ChildReport& report) {
     auto list = copy_words(command.line);
     auto words = pointers(list);
     if (!list.empty()) ::execvp(words[0], words.data());
+    // A word that PATH does not know is left to the shell. A file is not: it may be there tomorrow, when its file
+    // system is mounted again, and the shell would have said no for good.
+    if (!list.empty() && (errno != ENOENT || list[0].find('/') != std::string::npos)) {
+      cannot_execute(command, words[0], report);
+    }
   }
-  // What cannot be executed is left to the shell to complain about.
-  if (shell.empty()) shell = {kShell, "-c"};
+  // By its short name, which is how its complaints begin.
+  const bool standard = shell.empty();
+  if (standard) shell = {kShellName, "-c"};
   shell.push_back(command.line);
   auto words = pointers(shell);
-  ::execvp(words[0], words.data());
-  cannot_execute(command, words[0], report);
+  ::execvp(standard ? kShell : words[0], words.data());
+  cannot_execute(command, standard ? kShell : words[0], report);
 }
 
 // A command that has been started: feeds it, listens to it, waits for its end. Without descriptors it only waits.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "lib/base/files.h"
@@ -263,6 +264,10 @@ void Delivery::hop_trouble(std::string status, std::string reason) {
   result_.hop_reason = std::move(reason);
 }
 
+void Delivery::retry_at(std::int64_t microseconds) {
+  result_.retry_us = result_.retry_us > 0 ? std::min(result_.retry_us, microseconds) : microseconds;
+}
+
 DeliveryResult Delivery::result() const {
   DeliveryResult out = result_;
   out.undelivered = undelivered_;
@@ -319,7 +324,17 @@ async::Task<Result<ipc::Frame>> next_request(async::Stream* stream, AgentConnect
   }
 }
 
+// Whoever was about to send a request can tell this from a crash.
+async::Task<> take_leave(async::Stream* stream, bool retiring) {
+  if (!retiring) co_return;
+  ipc::put_frame(*stream, kLeaving, "");
+  [[maybe_unused]] const async::Io io = co_await stream->flush(deadline_in(kPoll));
+}
+
 async::Task<bool> meet_client(async::Stream* stream) {
+  ipc::put_hello(*stream, kDeliveryProtocol, kDeliveryVersion);
+  const async::Io io = co_await stream->flush(deadline_in(kRequestLimit));
+  if (io != async::Io::ok) co_return false;
   const Result<> hello =
       co_await ipc::expect_hello(*stream, std::string(kDeliveryProtocol), kDeliveryVersion, deadline_in(kRequestLimit));
   if (!hello && hello.error().code != ECONNRESET) log::warning("queue manager: {}", hello.error().text);
@@ -338,7 +353,10 @@ async::Task<> serve_deliveries(async::Loop& loop, AgentConnection connection, Re
   for (;;) {
     connection.note.wait("idle");
     Result<ipc::Frame> frame = co_await next_request(&stream, &connection);
-    if (!frame) co_return;
+    if (!frame) {
+      co_await take_leave(&stream, connection.retiring());
+      co_return;
+    }
     Result<DeliveryRequest> request = ipc::decode<DeliveryRequest>(frame->payload);
     if (!request) {
       log::warning("queue manager: {}", request.error().text);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One delivery: what qmgr asks of an agent, what the agent says of each recipient, and what it answers.
 //
-// qmgr connects to private/TRANSPORT; a connection carries one delivery at a time (a DeliveryRequest frame, then one
-// DeliveryResult frame back) and may carry many, one after the other. The agent opens and locks the queue file itself,
+// qmgr connects to private/TRANSPORT, and both sides say hello; so qmgr knows that an agent is there before it chooses
+// what that one is to deliver. A connection carries one delivery at a time (a DeliveryRequest frame, then one
+// DeliveryResult frame back) and may carry many, one after the other. An agent that retires says so (kLeaving)
+// before it closes: a request that crosses this has not been seen. The agent opens and locks the queue file itself,
 // marks each finished recipient in it (R becomes D) and reports the others to bounce(8), defer and trace; it answers
 // when every recipient has been accounted for. A lost connection means that qmgr must ask again.
 // delivery.cc writes the log line of each recipient (log-lines, section 3), in one place for all agents.
@@ -27,7 +29,8 @@
 namespace postern::service {
 
 inline constexpr std::string_view kDeliveryProtocol = "delivery_request_protocol";
-inline constexpr std::int64_t kDeliveryVersion = 1;
+inline constexpr std::int64_t kDeliveryVersion = 2;
+inline constexpr std::uint32_t kLeaving = 0xFFFFFFFE;  // frame id
 
 // Request flags.
 namespace delivery_flag {
@@ -114,11 +117,14 @@ struct DeliveryResult {
   std::string hop_reason;
   // Of those that stay, how many the defer service could not record: a report made now would not name them.
   std::int64_t unrecorded = 0;
+  // When what stays is to be tried again, in microseconds since the epoch; 0: as the queue manager thinks best.
+  std::int64_t retry_us = 0;
   void visit(this auto& self, auto& v) {
     v("undelivered", self.undelivered);
     v("unrecorded", self.unrecorded);
     v("hop_status", self.hop_status);
     v("hop_reason", self.hop_reason);
+    v("retry", self.retry_us);
   }
 };
 
@@ -191,6 +197,8 @@ class Delivery {
   void conclude(std::size_t i, bool finished);
 
   void hop_trouble(std::string status, std::string reason);
+  // The earliest of several counts.
+  void retry_at(std::int64_t microseconds);
   [[nodiscard]] DeliveryResult result() const;
 
  private:

@@ -37,11 +37,15 @@ void write_error_notice(const ErrorNotice& notice, std::string_view queue_id, st
   sink(fmt::format("Received: by {} ({})", notice.myhostname, notice.mail_name));
   sink(fmt::format("\tid {}; {}", queue_id, date));
   sink("Date: " + date);
-  sink(fmt::format("From: Mail Delivery System <MAILER-DAEMON@{}>", notice.myhostname));
+  sink("From: " + mail::from_value(notice.from_format, "MAILER-DAEMON@" + notice.myhostname, "Mail Delivery System"));
   sink(fmt::format("To: Postmaster <{}>", mail::quote_address(notice.recipient)));
   sink("Subject: " + notice.subject);
   sink("Auto-Submitted: auto-generated");
   sink("");
+  if (!notice.what.empty()) {
+    sink(notice.what);
+    sink("");
+  }
   sink("What was said in the session:");
   sink("");
   for (const auto& line : notice.transcript) put_folded(line, sink);

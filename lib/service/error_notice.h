@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/mail/from_header.h"
 #include "lib/service/cleanup_client.h"
 
 namespace postern::service {
@@ -22,6 +23,8 @@ struct ErrorNotice {
   std::string subject;                  // "Postfix SMTP server: errors from name[address]"
   std::vector<std::string> transcript;  // "In:  ..." and "Out: ..."
   std::string ending;                   // why the session ended before its time; or empty
+  std::string what;                     // what was wrong, as a sentence; or empty
+  mail::FromFormat from_format = mail::FromFormat::standard;
 };
 
 // Lines of header and body, without line ends; long ones are folded.

@@ -8,35 +8,20 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "lib/base/error.h"
 #include "lib/base/log.h"
+#include "lib/base/passed_fds.h"
 
 namespace postern::service {
 
-namespace {
-
-constexpr std::size_t kDescriptors = 2;
-
-}  // namespace
-
 bool send_status(int socket, std::string_view text, const std::vector<int>& fds) {
-  if (fds.size() > kDescriptors) return false;
   iovec part{const_cast<char*>(text.data()), text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  if (!fds.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
-    cmsghdr* c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
-    std::memcpy(CMSG_DATA(c), fds.data(), sizeof(int) * fds.size());
-  }
+  PassedFds passed;
+  if (!passed.attach(message, fds)) return false;
   return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
@@ -44,25 +29,17 @@ std::optional<StatusPacket> receive_status(int socket) {
   StatusPacket packet;
   packet.text.resize(kStatusPacket);
   iovec part{packet.text.data(), packet.text.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptors)> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
+  PassedFds passed;
+  passed.make_room(message);
   ssize_t n = 0;
   do {
     n = ::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) return std::nullopt;
-  for (cmsghdr* c = n > 0 ? CMSG_FIRSTHDR(&message) : nullptr; c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
-      int fd = -1;
-      std::memcpy(&fd, reinterpret_cast<const char*>(c) + at, sizeof fd);
-      packet.fds.emplace_back(fd);
-    }
-  }
+  if (n > 0) packet.fds = PassedFds::take(message);
   packet.text.resize(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
   return packet;
 }

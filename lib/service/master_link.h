@@ -7,6 +7,7 @@
 //   board            with the memory of lib/service/session_board.h
 //   ready            initialised, about to accept
 //   free N, full N   has room for sessions / has not; N sessions now. Sent on changes, when it empties, when it retires
+//   aside            it retires, of a service with one process, and is no longer in the way of the next one
 //   busy, late, calm the loop has much to do / runs late / neither (lib/service/load_meter.h)
 //   alone KEY        with a connection, and what was read from it: it is to get a process of its own
 //   file DEV INO SIZE CTIME_NS PATH   a file whose change wants a new generation (keys, CAs)

@@ -16,6 +16,12 @@ namespace postern::service {
 namespace {
 
 constexpr Duration kRetryPause{50};
+// What is wanted of it is a saving: no reason to wait long.
+constexpr Duration kKeysLimit{2000};
+// Reservations made on one connection before the next one is tried.
+constexpr int kReservationsPerLink = 64;
+// A worker with room is there by then, or has been started; else the client of the session should not wait longer.
+constexpr Duration kFullLimit{2000};
 // More requests than this wait for one tlsproxy only when it does not answer at all.
 constexpr std::size_t kOutstandingLimit = 4096;
 constexpr std::size_t kLengthSize = 4;
@@ -60,6 +66,11 @@ class TlsLink {
   void expect(std::int64_t id, Waiting* waiting) { waiting_[id] = waiting; }
   void forget(std::int64_t id) { waiting_.erase(id); }
   void retire() { closing_ = true; }
+  void count() {
+    if (++uses_ >= kReservationsPerLink) closing_ = true;
+  }
+  [[nodiscard]] const std::string& keys() const { return keys_; }
+  void set_keys(std::string keys) { keys_ = std::move(keys); }
 
  private:
   void read() {
@@ -92,9 +103,28 @@ class TlsLink {
   Fd fd_;
   async::IoWatch watch_;
   std::map<std::int64_t, Waiting*> waiting_;
+  std::string keys_;  // empty: not asked yet
+  int uses_ = 0;
   bool lost_ = false;
   bool closing_ = false;
 };
+
+namespace {
+
+// Expects an answer, and takes the entry back however the coroutine that waits ends.
+class Entry {
+ public:
+  Entry(TlsLink& link, std::int64_t id, TlsLink::Waiting* waiting) : link_(link), id_(id) { link.expect(id, waiting); }
+  ~Entry() { link_.forget(id_); }
+  Entry(const Entry&) = delete;
+  Entry& operator=(const Entry&) = delete;
+
+ private:
+  TlsLink& link_;
+  std::int64_t id_;
+};
+
+}  // namespace
 
 TlsReservation::~TlsReservation() {
   if (link_ == nullptr || link_->lost()) return;
@@ -131,20 +161,16 @@ async::Task<Result<TlsReservation>> TlsClient::reserve_with(Settings settings, s
   request.handshake_limit = handshake_limit.count();
   request.identity = settings.identity();
   request.settings = std::move(settings);
+  bool was_full = false;
   for (;;) {
+    bool full = false;
     Result<std::shared_ptr<TlsLink>> found = co_await connected(deadline);
     if (!found) co_return std::unexpected(found.error());
     const std::shared_ptr<TlsLink> link = *found;
     if (link->outstanding() >= kOutstandingLimit) co_return fail(path_ + ": too many outstanding requests", EAGAIN);
     request.id = next_id_++;
     TlsLink::Waiting waiting(loop_);
-    // Takes the entry back however this coroutine ends.
-    struct Entry {
-      TlsLink& link;
-      std::int64_t id;
-      ~Entry() { link.forget(id); }
-    } entry{*link, request.id};
-    link->expect(request.id, &waiting);
+    const Entry entry(*link, request.id, &waiting);
     // A blocked socket is waited for while the request already counts as outstanding.
     const Result<> sent = co_await ipc::send_packet_async(loop_, link->fd(), encode_packet(request), {}, deadline);
     if (!sent && sent.error().code == ETIMEDOUT) co_return fail(path_ + ": no reply in time", ETIMEDOUT);
@@ -153,16 +179,23 @@ async::Task<Result<TlsReservation>> TlsClient::reserve_with(Settings settings, s
       link->retire();
     } else {
       const bool in_time = co_await waiting.answered.wait(deadline);
+      if (!in_time && was_full) co_return fail("too many TLS sessions", EAGAIN);
       if (!in_time) co_return fail(path_ + ": no reply in time", ETIMEDOUT);
       if (!waiting.lost && waiting.answer.availability == TlsAvailability::available) {
+        link->count();
         co_return TlsReservation(link, request.id);
       }
       if (!waiting.lost && waiting.answer.availability == TlsAvailability::refused) {
         co_return fail(waiting.answer.reason, EREMOTEIO);
       }
+      full = !waiting.lost && waiting.answer.availability == TlsAvailability::full;
+      if (full && !was_full) deadline = std::min(deadline, deadline_in(kFullLimit));
+      was_full = was_full || full;
       link->retire();
     }
-    if (Clock::now() + kRetryPause >= deadline) co_return fail(path_ + ": connection lost", ECONNRESET);
+    if (Clock::now() + kRetryPause >= deadline) {
+      co_return full ? fail("too many TLS sessions", EAGAIN) : fail(path_ + ": connection lost", ECONNRESET);
+    }
     co_await async::sleep(loop_, kRetryPause);
   }
 }
@@ -174,7 +207,29 @@ async::Task<Result<TlsReservation>> TlsClient::reserve(tls::ServerSettings setti
 
 async::Task<Result<TlsReservation>> TlsClient::reserve(tls::ClientSettings settings, std::string endpoint,
                                                        Duration handshake_limit, Deadline deadline) {
-  return reserve_with(std::move(settings), std::move(endpoint), handshake_limit, deadline);
+  Result<TlsReservation> slot =
+      co_await reserve_with(std::move(settings), std::move(endpoint), handshake_limit, deadline);
+  if (slot) co_await learn_keys(slot->link_, deadline);
+  co_return slot;
+}
+
+async::Task<> TlsClient::learn_keys(std::shared_ptr<TlsLink> link, Deadline deadline) {
+  if (!link->keys().empty() || link->outstanding() >= kOutstandingLimit) co_return;
+  const Deadline limit = std::min(deadline, deadline_in(kKeysLimit));
+  const std::int64_t id = next_id_++;
+  TlsLink::Waiting waiting(loop_);
+  const Entry entry(*link, id, &waiting);
+  const Result<> sent = co_await ipc::send_packet_async(loop_, link->fd(), encode_packet(TlsAskKeys{id}), {}, limit);
+  if (!sent) co_return;
+  const bool in_time = co_await waiting.answered.wait(limit);
+  if (in_time && !waiting.lost) link->set_keys(std::move(waiting.answer.reason));
+}
+
+async::Task<std::string> TlsClient::keys(Deadline deadline) {
+  Result<std::shared_ptr<TlsLink>> link = co_await connected(deadline);
+  if (!link) co_return std::string();
+  co_await learn_keys(*link, deadline);
+  co_return (*link)->keys();
 }
 
 async::Task<Result<TlsSession>> TlsClient::hand_over(TlsReservation reservation, Fd connection, Deadline deadline) {
@@ -202,6 +257,7 @@ async::Task<Result<TlsSession>> TlsClient::hand_over(TlsReservation reservation,
   if (!report) co_return fail(fmt::format("{}: {}", path_, report.error().text));
   stream.consume(kLengthSize + length);
   session.report = std::move(*report);
+  session.keys = link->keys();
   if (!session.report.established) session.stream.reset();
   co_return std::move(session);
 }

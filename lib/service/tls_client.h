@@ -5,11 +5,12 @@
 //   ... only now "220 Ready to start TLS", with the connection's events deleted and its input thrown away ...
 //   Result<TlsSession> session = co_await client.hand_over(std::move(*slot), std::move(tcp), deadline);
 //
-// Each process keeps one SOCK_SEQPACKET connection to a tlsproxy worker. reserve() may be repeated (on the loss of that
-// connection it repeats itself until its deadline), hand_over() never is: from then on a loss is the session's end.
-// session.report says how the handshake went; unless report.established there is no stream, and the peer is gone.
-// Afterwards the stream carries plaintext both ways; ending one direction (shutdown) ends that direction of TLS.
-// A reservation that is dropped is given back.
+// Each process keeps one SOCK_SEQPACKET connection to a tlsproxy worker, and after some sessions turns to a new one,
+// which whichever worker is idle accepts: so all workers get their share. reserve() may be repeated (on the loss of
+// that connection, or when the worker is full, it repeats itself until its deadline), hand_over() never is: from then
+// on a loss is the session's end. session.report says how the handshake went; unless report.established there is no
+// stream, and the peer is gone. Afterwards the stream carries plaintext both ways; ending one direction (shutdown) ends
+// that direction of TLS. A reservation that is dropped is given back.
 #pragma once
 
 #include <memory>
@@ -58,6 +59,26 @@ struct TlsReserve {
   }
 };
 
+// From a program that has no settings of its own: it gets what tlsproxy_tls_* (role "server") or tlsproxy_client_*
+// (role "client") say.
+struct TlsReserveDefault {
+  static constexpr std::string_view kName = "default";
+  std::int64_t id = 0;
+  std::string endpoint;
+  std::int64_t handshake_limit = 0;  // milliseconds
+  std::string role;
+  std::string nexthop;  // client: where it wants to go, as in a transport
+  std::string host;     // client: the server's name
+  void visit(this auto& self, auto& v) {
+    v("id", self.id);
+    v("endpoint", self.endpoint);
+    v("handshake_limit", self.handshake_limit);
+    v("role", self.role);
+    v("nexthop", self.nexthop);
+    v("host", self.host);
+  }
+};
+
 // With two descriptors: the TCP connection, and one end of a stream pair for the plaintext.
 struct TlsStart {
   static constexpr std::string_view kName = "start";
@@ -71,10 +92,19 @@ struct TlsCancel {
   void visit(this auto& self, auto& v) { v("id", self.id); }
 };
 
+// Which keys, certificates and CAs this tlsproxy works with. The answer's reason is a text that is the same for two
+// workers that read the same files in the same state, and for no others.
+struct TlsAskKeys {
+  static constexpr std::string_view kName = "keys";
+  std::int64_t id = 0;
+  void visit(this auto& self, auto& v) { v("id", self.id); }
+};
+
 enum class TlsAvailability : std::int64_t {
   available,
   refused,  // `reason` says why: 454 to a client, a deferral of a delivery
   closing,  // this worker retires: ask another
+  full,     // it can take no more sessions: ask another
 };
 
 struct TlsAnswer {
@@ -121,6 +151,7 @@ class TlsReservation {
 struct TlsSession {
   tls::TlsReport report;
   std::unique_ptr<async::Stream> stream;  // null unless report.established
+  std::string keys;                       // client role: as TlsClient::keys() of the tlsproxy that made it
 };
 
 class TlsClient {
@@ -133,6 +164,9 @@ class TlsClient {
                                               Duration handshake_limit, Deadline deadline);
   async::Task<Result<TlsReservation>> reserve(tls::ClientSettings settings, std::string endpoint,
                                               Duration handshake_limit, Deadline deadline);
+  // The state of the key files that a new session would be made with (TlsAskKeys), so that one that was made before a
+  // renewal can be told from one made after it. Asked once for each connection to tlsproxy; empty: not known.
+  async::Task<std::string> keys(Deadline deadline);
   // Takes the connection over whatever the outcome. `deadline` should lie behind the handshake's limit.
   async::Task<Result<TlsSession>> hand_over(TlsReservation reservation, Fd connection, Deadline deadline);
 
@@ -141,6 +175,7 @@ class TlsClient {
   async::Task<Result<TlsReservation>> reserve_with(Settings settings, std::string endpoint, Duration handshake_limit,
                                                    Deadline deadline);
   async::Task<Result<std::shared_ptr<TlsLink>>> connected(Deadline deadline);
+  async::Task<> learn_keys(std::shared_ptr<TlsLink> link, Deadline deadline);
 
   async::Loop& loop_;
   std::string path_;

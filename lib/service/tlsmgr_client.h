@@ -98,4 +98,17 @@ struct SeedRequest {
 
 inline constexpr std::int64_t kSeedLimit = 1024;
 
+struct ExpiryReply {
+  bool first = false;  // nobody has asked within a day
+  void visit(this auto& self, auto& v) { v("first", self.first); }
+};
+
+// May somebody log that this certificate expires?
+struct ExpiryNotice {
+  static constexpr std::string_view kName = "expiry";
+  using Reply = ExpiryReply;
+  std::string certificate;
+  void visit(this auto& self, auto& v) { v("certificate", self.certificate); }
+};
+
 }  // namespace postern::service

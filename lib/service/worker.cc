@@ -157,7 +157,8 @@ void Worker::enter_jail() {
 }
 
 void Worker::start_watchdog() {
-  const auto limit = std::chrono::duration_cast<std::chrono::seconds>(require(config_.get_time("daemon_timeout")));
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::seconds>(require(config_.get_time(program_.traits().watchdog_parameter)));
   std::signal(SIGALRM, on_watchdog);
   const auto seconds = static_cast<unsigned>(limit.count());
   ::alarm(seconds);
@@ -309,7 +310,7 @@ void Worker::accept_from(int listener) {
 void Worker::accept_all(int listener) {
   // A worker that has enough to do leaves the others their share of a crowd.
   const int batch = meter_->load() == Load::calm ? kAcceptBatch : 1;
-  for (int i = 0; i < batch && !retiring_ && sessions_ < room_; ++i) {
+  for (int i = 0; i < batch && !retiring_ && !full_ && sessions_ < room_; ++i) {
     Fd fd(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -387,7 +388,7 @@ void Worker::measure_load() {
 
 void Worker::update_watches() {
   const bool used_up = max_use_ > 0 && served_ >= max_use_;
-  const bool open = !retiring_ && !used_up && sessions_ < room_ && !accept_pause_->pending();
+  const bool open = !retiring_ && !used_up && !full_ && sessions_ < room_ && !accept_pause_->pending();
   for (const auto& watch : watches_) {
     if (open) {
       watch->enable();
@@ -415,8 +416,23 @@ void Worker::give_memory_back() {
   ::malloc_trim(0);
 }
 
+void Worker::set_full(bool full) {
+  if (full == full_) return;
+  full_ = full;
+  update_watches();
+}
+
+SessionNote Worker::begin_note(std::string_view peer) {
+  if (!board_) return {};
+  return board_->enter(next_session_number(), wall_now().seconds, peer);
+}
+
+void Worker::end_note(SessionNote note) {
+  if (board_) board_->leave(note);
+}
+
 void Worker::report_room() {
-  const bool full = !retiring_ && sessions_ >= room_;
+  const bool full = !retiring_ && (full_ || sessions_ >= room_);
   const bool empty = sessions_ == 0;
   // Of a worker that retires master counts the sessions that are left, roughly.
   const bool fewer = retiring_ && sessions_ < reported_sessions_ / 2;

@@ -56,7 +56,9 @@ struct Traits {
   bool single = false;      // one process that sees everything; never idles away
   bool privileged = false;  // keeps root (delivers as users): its line must not say unprivileged
   bool packets = false;     // its UNIX sockets are SOCK_SEQPACKET
-  bool datagrams = false;   // it reads its sockets itself
+  // How long a loop turn may take before the process is ended.
+  std::string_view watchdog_parameter = "daemon_timeout";
+  bool datagrams = false;  // it reads its sockets itself
 };
 
 class Worker;
@@ -98,7 +100,17 @@ class Worker {
   [[nodiscard]] std::size_t session_limit() const { return session_limit_; }
   [[nodiscard]] const std::vector<int>& listeners() const { return listeners_; }
   [[nodiscard]] MasterLink& master() { return *master_; }
+  // A program whose connections are not its sessions (tlsproxy) says when it can take no more of those: while it is
+  // full no connection is accepted, and master may start another worker for those that wait.
+  void set_full(bool full);
+  // And lists them itself; the note goes back with end_note().
+  [[nodiscard]] SessionNote begin_note(std::string_view peer);
+  void end_note(SessionNote note);
   void retire();
+  // Of a `single` program that retires: what is left to do disturbs no other process, so the next one may start.
+  void step_aside() { master_->send("aside"); }
+  // idle() of the program may have become true outside of a session.
+  void work_ended() { maybe_leave(); }
   // A file that was loaded and whose change wants a new generation. It may be called before the jail.
   void report_file(const std::string& path);
   // This client address or queue id was under way in two crashed workers, and this process has other sessions to lose.
@@ -144,6 +156,7 @@ class Worker {
   bool stress_ = false;
   bool stand_alone_ = false;
   bool retiring_ = false;
+  bool full_ = false;  // as the program says
   bool reported_full_ = false;
   bool reported_empty_ = true;
   bool session_numbers_ = true;

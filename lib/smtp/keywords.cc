@@ -101,7 +101,7 @@ DiscardList parse_discard_keywords(std::string_view list) {
 std::string keyword_names(KeywordMask mask) {
   std::vector<std::string> names;
   for (const auto& k : kKeywords) {
-    if (!k.word.empty() && (mask & k.mask) != 0) names.emplace_back(k.word);
+    if (!k.word.empty() && (mask & k.mask) != 0) names.push_back(text::upper(k.discard));
   }
   return text::join(names, " ");
 }

@@ -2,6 +2,7 @@
 #include "lib/table/address_keys.h"
 
 #include "lib/base/text.h"
+#include "lib/parse/local_part.h"
 
 namespace postern::table {
 
@@ -22,9 +23,9 @@ Parts split(std::string_view address, std::string_view delimiters) {
   const std::size_t at = address.rfind('@');
   parts.local = address.substr(0, at);
   if (at != std::string_view::npos) parts.domain = address.substr(at + 1);
-  const LocalParts split_local = split_extension(parts.local, delimiters);
+  const parse::LocalParts split_local = parse::split_extension(parts.local, delimiters);
   parts.base = split_local.user;
-  parts.extended = split_local.extension.has_value();
+  parts.extended = split_local.extended();
   return parts;
 }
 
@@ -93,25 +94,6 @@ std::vector<std::string> network_keys(std::string_view address) {
     address = text::trim_right(address.substr(0, cut == std::string_view::npos ? 0 : cut), std::string(1, separator));
   }
   return keys;
-}
-
-LocalParts split_extension(std::string_view local_part, std::string_view delimiters) {
-  LocalParts whole{std::string(local_part), std::nullopt};
-  for (const std::string_view name : {"postmaster", "mailer-daemon", "double-bounce"}) {
-    if (text::iequals(local_part, name)) return whole;
-  }
-  if (delimiters.find('-') != std::string_view::npos) {
-    constexpr std::string_view kRequest = "-request";
-    if (text::istarts_with(local_part, "owner-")) return whole;
-    if (local_part.size() > kRequest.size() &&
-        text::iequals(local_part.substr(local_part.size() - kRequest.size()), kRequest)) {
-      return whole;
-    }
-  }
-  // A delimiter in front leaves no user to strip down to.
-  const std::size_t at = local_part.find_first_of(delimiters, 1);
-  if (local_part.empty() || delimiters.empty() || at == std::string_view::npos) return whole;
-  return {std::string(local_part.substr(0, at)), std::string(local_part.substr(at + 1)), local_part[at]};
 }
 
 }  // namespace postern::table

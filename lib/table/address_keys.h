@@ -9,7 +9,6 @@
 // Bare user keys count only when the caller knows the domain to be local. Pure functions; no folding (tables fold).
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,13 +52,5 @@ struct AddressKeyOptions {
 [[nodiscard]] std::vector<std::string> domain_keys(std::string_view domain, Parents parents);
 // 192.0.2.1, 192.0.2, 192.0, 192 (IPv6: cut at colons), for access(5) address lookups.
 [[nodiscard]] std::vector<std::string> network_keys(std::string_view address);
-
-struct LocalParts {
-  std::string user;
-  std::optional<std::string> extension;  // without the delimiter
-  char delimiter = '\0';
-};
-// postmaster, mailer-daemon and double-bounce are never split; with delimiter "-" neither are owner-x and x-request.
-[[nodiscard]] LocalParts split_extension(std::string_view local_part, std::string_view delimiters);
 
 }  // namespace postern::table

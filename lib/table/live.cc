@@ -17,7 +17,9 @@ class LiveTable : public Table {
  public:
   LiveTable(Spec spec, const Context& context) : Table(std::move(spec.type), std::move(spec.name)), context_(context) {
     (void)reopen();
-    if (!current_ && error_.code != EAGAIN) log::write(log::Level::error, error_.text);
+    if (current_ || error_.code == EAGAIN) return;
+    if (context_.must_open) log::fatal("{}", error_.text);
+    log::write(log::Level::error, error_.text);
   }
 
   bool pattern() const override { return current_ && current_->pattern(); }

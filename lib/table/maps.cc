@@ -56,7 +56,7 @@ Answer Maps::judged(const Table& table, std::string_view key, Answer answer) con
   if (answer && *answer && (*answer)->empty()) {
     log::warning("{} lookup of {} returns an empty string result", title_, text::printable(key));
     log::warning("{} should return NO RESULT in case of NOT FOUND", title_);
-    return fail(title_ + ": empty string result");
+    return fail(title_ + ": empty string result", kBadAnswer);
   }
   if (!answer) log::warning("{} lookup error for \"{}\"", table.spec(), text::printable(key.substr(0, 100)));
   return answer;

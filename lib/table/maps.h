@@ -8,6 +8,7 @@
 // commands and processes without an event loop and cannot ask remote tables.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -23,6 +24,8 @@
 namespace postern::table {
 
 inline constexpr std::chrono::seconds kLookupTimeout{100};
+// Code of an Error that waiting will not mend: the table's content is wrong.
+inline constexpr int kBadAnswer = EINVAL;
 
 class Maps {
  public:

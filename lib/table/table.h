@@ -69,6 +69,7 @@ struct Context {
   // An open table changed and its new version cannot be opened from here (jail, permissions): the worker should make
   // room for one that can. Called once per change.
   std::function<void(const std::string& spec)> must_restart;
+  bool must_open = false;            // for open_live(): a table that cannot be opened at first ends the process
   bool blocking = false;             // may wait for a file lock (commands, isolated processes)
   bool filenames = false;            // values are base64 of file contents and are decoded by lookup (postmap -F)
   std::optional<bool> trailing_nul;  // nullopt: either when reading, with NUL when writing

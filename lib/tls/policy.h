@@ -3,7 +3,8 @@
 //
 // A table's answer is "LEVEL [name=value ...]", separated by blanks or commas. parse_policy() is pure; which names
 // have an effect at which level is decided here, so that a misspelt or misplaced one is an error of the policy
-// ("client TLS configuration problem"), never a silent weakening.
+// ("client TLS configuration problem"), never a silent weakening. Only at level none, where nothing is left to weaken,
+// attributes are ignored.
 #pragma once
 
 #include <optional>
@@ -40,10 +41,12 @@ struct Policy {
   std::optional<std::string> servername;
   std::optional<bool> connection_reuse;
   std::optional<bool> enable_rpk;
-  std::vector<std::string> match;               // in the order given; ':' and '|' separate within one value
+  std::vector<std::string> match;               // in the order given; ':' separates within one value, '|' digests
   std::vector<std::string> trust_anchor_files;  // tafile=
+  std::vector<std::string> tlsa;                // "USAGE SELECTOR MATCHING HEX": of one server, or the trust anchors
 };
 
-[[nodiscard]] Result<Policy> parse_policy(std::string_view text);
+// `ignored` gets the attributes that mean nothing at level none, as they stand there.
+[[nodiscard]] Result<Policy> parse_policy(std::string_view text, std::vector<std::string>* ignored = nullptr);
 
 }  // namespace postern::tls

@@ -49,7 +49,7 @@ std::string_view protocol_name(std::uint16_t version) {
 }
 
 Result<Protocols> parse_protocols(std::string_view value) {
-  const auto invalid = [&] { return fail(fmt::format("invalid TLS protocol list \"{}\"", value)); };
+  const auto invalid = [&] { return fail(fmt::format("Invalid TLS protocol list \"{}\"", value)); };
   Protocols result;
   std::vector<std::uint16_t> named;
   for (std::string_view word : text::words(value, kSeparators)) {
@@ -80,7 +80,7 @@ Result<std::string> cipher_list(std::string_view grade, std::string_view exclude
   } else if (text::iequals(grade, "null")) {
     result = lists.null;
   } else {
-    return fail(fmt::format("invalid TLS cipher grade \"{}\"", grade));
+    return fail(fmt::format("invalid cipher grade: \"{}\"", grade));
   }
   for (std::string_view word : text::words(excluded, kSeparators)) {
     result += ":!";

@@ -22,7 +22,7 @@ struct Protocols {
   std::vector<std::uint16_t> forbidden;
 };
 
-// Error text: invalid TLS protocol list "TEXT".
+// Error text: Invalid TLS protocol list "TEXT".
 [[nodiscard]] Result<Protocols> parse_protocols(std::string_view text);
 // "TLSv1.2" for 0x0303; empty when there is no such name.
 [[nodiscard]] std::string_view protocol_name(std::uint16_t version);
@@ -34,7 +34,7 @@ struct CipherLists {
   std::string null;
 };
 
-// Error text: invalid TLS cipher grade "GRADE".
+// Error text: invalid cipher grade: "GRADE".
 [[nodiscard]] Result<std::string> cipher_list(std::string_view grade, std::string_view excluded,
                                               const CipherLists& lists);
 

@@ -48,6 +48,17 @@ std::string header_name(std::string_view name) {
 
 }  // namespace
 
+void log_notes(const log::Session& session, const TlsReport& report) {
+  constexpr std::string_view kWarning = "warning: ";
+  for (const std::string_view line : report.notes) {
+    if (line.starts_with(kWarning)) {
+      session.warning("{}", line.substr(kWarning.size()));
+    } else {
+      session.info("{}", line);
+    }
+  }
+}
+
 std::string connection_line(const TlsReport& r, Role role, std::string_view peer, bool reused) {
   std::string line = fmt::format("{} TLS connection {} {} {}", trust_label(r.trust_level()),
                                  reused ? "reused" : "established", role == Role::server ? "from" : "to", peer);
@@ -71,9 +82,10 @@ std::string certificate_line(const TlsReport& r, Role role, std::string_view pee
                      r.key_fingerprint);
 }
 
-std::string verification_line(const TlsReport& r, std::string_view peer) {
+std::string verification_line(const TlsReport& r, std::string_view peer, Role role) {
   if (r.verify_failure.empty()) return {};
-  return fmt::format("{}certificate verification failed for {}: {}", r.chain_failure ? "" : "server ", peer,
+  const std::string_view whose = role == Role::server ? "client " : "server ";
+  return fmt::format("{}certificate verification failed for {}: {}", r.chain_failure ? "" : whose, peer,
                      r.verify_failure);
 }
 

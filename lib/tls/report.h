@@ -11,12 +11,16 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/log.h"
 #include "lib/tls/settings.h"
 
 namespace postern::tls {
 
 // How far the peer's certificate can be believed.
 enum class Trust : std::uint8_t { anonymous, untrusted, trusted, verified };
+
+// What is wrong with it, as far as somebody else wants to know.
+enum class CertificateProblem : std::uint8_t { none, host_mismatch, expired, not_trusted, other };
 
 struct Signature {
   std::string algorithm;   // "RSA-PSS"; empty: not known
@@ -29,6 +33,9 @@ struct TlsReport {
   bool established = false;
   std::string failure;                      // what stands behind "SSL_accept error from PEER: "
   std::vector<std::string> library_errors;  // each one "error:HEX:LIBRARY::REASON:FILE:LINE:"
+  // What is to be logged of the handshake before its outcome: its steps (from loglevel 2 on), its server name. A line
+  // that begins with "warning: " is one.
+  std::vector<std::string> notes;
 
   std::string protocol;
   std::string cipher;
@@ -52,14 +59,22 @@ struct TlsReport {
   std::string serial;
   std::string verify_failure;  // empty, or why the certificate is not the right one
   bool chain_failure = false;  // verify_failure is about the issuer, not about the server
+  std::uint8_t problem = 0;    // a CertificateProblem: the kind of verify_failure
+  // TLSA records that could not be compared with a certificate, each "USAGE SELECTOR MATCHING HEX".
+  std::vector<std::string> unusable_tlsa;
+  bool no_usable_tlsa = false;  // there was none that could: nobody knows who the server is
 
   [[nodiscard]] Trust trust_level() const { return trust > 3 ? Trust::anonymous : static_cast<Trust>(trust); }
+  [[nodiscard]] CertificateProblem certificate_problem() const {
+    return problem > 4 ? CertificateProblem::other : static_cast<CertificateProblem>(problem);
+  }
   [[nodiscard]] bool peer_certificate() const { return trust_level() != Trust::anonymous; }
 
   void visit(this auto& self, auto& v) {
     v("established", self.established);
     v("failure", self.failure);
     v("library_errors", self.library_errors);
+    v("notes", self.notes);
     v("protocol", self.protocol);
     v("cipher", self.cipher);
     v("used_bits", self.used_bits);
@@ -87,9 +102,14 @@ struct TlsReport {
     v("serial", self.serial);
     v("verify_failure", self.verify_failure);
     v("chain_failure", self.chain_failure);
+    v("problem", self.problem);
+    v("unusable_tlsa", self.unusable_tlsa);
+    v("no_usable_tlsa", self.no_usable_tlsa);
   }
 };
 
+// Logs report.notes as lines of the session.
+void log_notes(const log::Session& session, const TlsReport& report);
 // "Anonymous TLS connection established from PEER: TLSv1.3 with cipher ..."; `reused` for a cached connection.
 [[nodiscard]] std::string connection_line(const TlsReport& report, Role role, std::string_view peer,
                                           bool reused = false);
@@ -97,8 +117,9 @@ struct TlsReport {
 [[nodiscard]] std::string failure_line(const TlsReport& report, Role role, std::string_view peer);
 // "PEER: subject_CN=..., issuer_CN=..., fingerprint=..., pkey_fingerprint=..."; empty without a certificate.
 [[nodiscard]] std::string certificate_line(const TlsReport& report, Role role, std::string_view peer);
-// "server certificate verification failed for PEER: ..."; empty when there was nothing to complain of.
-[[nodiscard]] std::string verification_line(const TlsReport& report, std::string_view peer);
+// "server certificate verification failed for PEER: ...", "client certificate ..." for the server's role, or without
+// that word when it is about the issuer; empty when there was nothing to complain of.
+[[nodiscard]] std::string verification_line(const TlsReport& report, std::string_view peer, Role role = Role::client);
 // The lines that follow "Received: from ..." without line ends and without their leading tab:
 // "(using TLSv1.3 with cipher ...", " key-exchange ...)", "(No client certificate requested)".
 [[nodiscard]] std::vector<std::string> received_lines(const TlsReport& report);

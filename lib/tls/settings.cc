@@ -15,6 +15,8 @@ namespace postern::tls {
 
 namespace {
 
+constexpr std::uint64_t kLoudest = 4;
+
 // Reads parameters one after the other and keeps the first error, so that a dozen of them need one check at the end.
 class Parameters {
  public:
@@ -30,6 +32,12 @@ class Parameters {
   [[nodiscard]] std::uint32_t seconds(const std::string& name) {
     const Duration d = keep(config_.get_time(name), Duration(0));
     return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(d).count());
+  }
+  [[nodiscard]] std::uint32_t loglevel() {
+    const std::string value = own("loglevel");
+    const auto level = text::to_u64(value);
+    if (level && *level <= kLoudest) return static_cast<std::uint32_t>(*level);
+    return keep<std::uint32_t>(fail(fmt::format("invalid {}loglevel \"{}\"", prefix_, value)), 0);
   }
   [[nodiscard]] const std::string& prefix() const { return prefix_; }
   template <class T>
@@ -103,7 +111,25 @@ Options common_options(Parameters& p, std::string_view protocols, std::string_vi
   options.ssl_options = p.common("tls_ssl_options");
   options.disable_workarounds = p.common("tls_disable_workarounds");
   options.fingerprint_digest = p.own("fingerprint_digest");
+  options.loglevel = p.loglevel();
+  options.fast_shutdown = p.flag("tls_fast_shutdown_enable");
   return options;
+}
+
+// What a server's grade makes of the groups of key exchange. Elliptic curves of TLS 1.2 depend on ciphers too.
+void apply_grade(Parameters& p, Options& options) {
+  const std::string grade = p.own("eecdh_grade");
+  const std::string finite = p.common("tls_ffdhe_auto_groups");
+  if (text::iequals(grade, "strong")) {
+    options.groups = p.common("tls_eecdh_strong_curve") + " " + finite;
+  } else if (text::iequals(grade, "ultra")) {
+    options.groups = p.common("tls_eecdh_ultra_curve") + " " + finite;
+  } else if (text::iequals(grade, "none")) {
+    options.groups = finite;
+    options.cipher_list += ":!kEECDH";
+  } else if (!text::iequals(grade, "auto")) {
+    (void)p.keep<Options>(fail(fmt::format("invalid {}eecdh_grade \"{}\"", p.prefix(), grade)), {});
+  }
 }
 
 }  // namespace
@@ -138,12 +164,14 @@ Result<ServerSettings> server_settings(const config::Config& config, const std::
   settings.ask_certificate = settings.require_certificate || p.own_flag("ask_ccert");
   settings.own_cipher_order = p.flag("tls_preempt_cipherlist");
   settings.cache_sessions = !p.common("smtpd_tls_session_cache_database").empty();
+  settings.session_ids = p.own_flag("always_issue_session_ids");
   std::string excluded = p.own("exclude_ciphers");
   if (strict) excluded += " " + p.own("mandatory_exclude_ciphers") + " eNULL";
   // A client cannot present a certificate in an anonymous key exchange.
   if (settings.ask_certificate) excluded += " aNULL";
   settings.options = common_options(p, p.own(strict ? "mandatory_protocols" : "protocols"),
                                     p.own(strict ? "mandatory_ciphers" : "ciphers"), excluded);
+  apply_grade(p, settings.options);
   settings.options.verify_depth = p.number(prefix + "ccert_verifydepth");
   settings.options.session_timeout = p.seconds("smtpd_tls_session_cache_timeout");
   return p.finish(std::move(settings));
@@ -157,24 +185,37 @@ Result<KeyFiles> client_files(const config::Config& config, const std::string& p
 Result<ClientSettings> client_settings(const config::Config& config, const std::string& prefix, const Policy& policy) {
   Parameters p(config, prefix);
   const bool strict = mandatory(policy.level);
+  // tlsproxy has no such parameters of its own for the client side.
+  const std::string options = prefix == "tlsproxy_client_" ? "smtp_tls_" : prefix;
   ClientSettings settings;
   settings.files = common_files(p);
   settings.level = std::string(level_name(policy.level));
   settings.servername = policy.servername.value_or("");
   settings.match = policy.match;
+  settings.tlsa = policy.tlsa;
   settings.wildcard_many_labels = p.flag("tls_wildcard_matches_multiple_labels");
-  std::string excluded = p.own("exclude_ciphers");
-  if (strict) excluded += " " + p.own("mandatory_exclude_ciphers");
+  std::string excluded = p.common(options + "exclude_ciphers");
+  if (strict) excluded += " " + p.common(options + "mandatory_exclude_ciphers");
   if (policy.exclude) excluded = *policy.exclude;
   if (strict) excluded += " eNULL";
   if (needs_match(policy.level)) excluded += " aNULL";
-  const std::string protocols = p.own(strict ? "mandatory_protocols" : "protocols");
-  const std::string grade = p.own(strict ? "mandatory_ciphers" : "ciphers");
+  const std::string protocols = p.common(options + (strict ? "mandatory_protocols" : "protocols"));
+  const std::string grade = p.common(options + (strict ? "mandatory_ciphers" : "ciphers"));
   settings.options = common_options(p, policy.protocols.value_or(protocols), policy.ciphers.value_or(grade), excluded);
+  if (!policy.tlsa.empty()) settings.options.dane_digests = p.common("tls_dane_digests");
   settings.options.verify_depth = p.number(prefix + "scert_verifydepth");
   if (prefix.starts_with("lmtp")) settings.cache = "lmtp";
   settings.options.session_timeout = p.seconds(settings.cache + "_tls_session_cache_timeout");
   return p.finish(std::move(settings));
+}
+
+Result<ClientSettings> client_settings(const config::Config& config, const std::string& prefix, const Policy& policy,
+                                       const PeerNames& peer) {
+  auto settings = client_settings(config, prefix, policy);
+  if (!settings) return settings;
+  if (policy.level != Level::fingerprint) settings->match = expand_match(policy.match, peer);
+  settings->servername = expand_servername(settings->servername, peer);
+  return settings;
 }
 
 }  // namespace postern::tls

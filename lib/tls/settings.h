@@ -14,6 +14,7 @@
 
 #include "lib/base/error.h"
 #include "lib/config/config.h"
+#include "lib/tls/match.h"
 #include "lib/tls/policy.h"
 
 namespace postern::tls {
@@ -31,8 +32,8 @@ struct KeyFiles {
   std::string eckey_file;
   std::string ca_file;
   std::string ca_path;
-  std::string dh_file;  // server: parameters for non-elliptic Diffie-Hellman, empty or "auto" for built-in ones
-  std::string sni_maps;
+  std::string dh_file;      // server: parameters for non-elliptic Diffie-Hellman, empty or "auto" for built-in ones
+  std::string sni_maps;     // server: tables from the name a client asks for to keys and certificates
   bool default_ca = false;  // tls_append_default_CA
 
   [[nodiscard]] bool has_certificate() const;
@@ -64,6 +65,9 @@ struct Options {
   std::string fingerprint_digest;
   std::uint32_t verify_depth = 9;
   std::uint32_t session_timeout = 3600;  // seconds; 0: no resumption
+  std::uint32_t loglevel = 0;            // 0-4; from 2 on the report tells the steps of the handshake
+  bool fast_shutdown = true;             // the peer's answer to close_notify is not waited for
+  std::string dane_digests;              // tls_dane_digests, for a client at a level of DANE; else empty
 
   void visit(this auto& self, auto& v) {
     v("protocols", self.protocols);
@@ -74,6 +78,9 @@ struct Options {
     v("fingerprint_digest", self.fingerprint_digest);
     v("verify_depth", self.verify_depth);
     v("session_timeout", self.session_timeout);
+    v("loglevel", self.loglevel);
+    v("fast_shutdown", self.fast_shutdown);
+    v("dane_digests", self.dane_digests);
   }
 };
 
@@ -85,6 +92,7 @@ struct ServerSettings {
   bool require_certificate = false;
   bool own_cipher_order = false;  // tls_preempt_cipherlist
   bool cache_sessions = false;    // for clients that know no tickets; kept by tlsmgr
+  bool session_ids = true;        // a session has an id even when it is not kept
 
   [[nodiscard]] std::string identity() const { return files.identity(Role::server); }
 
@@ -96,11 +104,13 @@ struct ServerSettings {
     v("require_certificate", self.require_certificate);
     v("own_cipher_order", self.own_cipher_order);
     v("cache_sessions", self.cache_sessions);
+    v("session_ids", self.session_ids);
   }
 };
 
 // `match` at level fingerprint holds digests ("AA:BB:.."), at verify and secure host names (".x" = any host below x),
-// at the dane levels both TLSA base domains and `tlsa`.
+// at the dane levels both TLSA base domains and `tlsa`. At verify and secure `tlsa` is not empty when there are trust
+// anchors: then they count instead of the CAs in files.
 struct ClientSettings {
   KeyFiles files;
   Options options;
@@ -137,5 +147,8 @@ struct ClientSettings {
 // A policy's own protocols, ciphers and exclusions replace those of the parameters.
 [[nodiscard]] Result<ClientSettings> client_settings(const config::Config& config, const std::string& prefix,
                                                      const Policy& policy);
+// The same for one server: the policy's match strategies and server name become names (lib/tls/match.h).
+[[nodiscard]] Result<ClientSettings> client_settings(const config::Config& config, const std::string& prefix,
+                                                     const Policy& policy, const PeerNames& peer);
 
 }  // namespace postern::tls

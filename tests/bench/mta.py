@@ -15,10 +15,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(TOP, "tests", "compat"))
+
+from harness.instance import MASTER, merge_master       # noqa: E402
 SYSTEMS = {
     # Where Debian's package appears in the namespace that run.py makes.
     "postfix": dict(daemon_dir="/usr/lib/postfix/sbin", command_dir="/usr/sbin", bin_prefix="/usr/bin",
@@ -271,38 +275,9 @@ class MailInstance(Base):
         with open(self.etc + "/main.cf", "w") as f:
             for k, v in p.items():
                 f.write("%s = %s\n" % (k, v))
-        svc = """%s:%d inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-local unix - n n - - local
-virtual unix - n n - - virtual
-lmtp unix - - n - - lmtp
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-tlsproxy unix - - n - 0 tlsproxy
-postlog unix-dgram n - n - 1 postlogd
-""" % (
-            self.host,
-            self.port,
-        )
-        if master:
-            over = {l.split()[0] for l in master.splitlines() if l.strip() and not l[0].isspace()}
-            svc = "".join(l + "\n" for l in svc.splitlines() if l.split()[0] not in over) + master + "\n"
+        own = "%s:%d inet n - n - - smtpd\ntlsproxy unix - - n - 0 tlsproxy\n" % (self.host, self.port)
+        rest = "".join(l for l in MASTER.splitlines(True) if l.split()[7:] != ["smtpd"])
+        svc = merge_master(merge_master(rest, own), master or "")
         with open(self.etc + "/master.cf", "w") as f:
             f.write(svc)
         return self

@@ -8,6 +8,7 @@
 
 #include "lib/mail/address.h"
 #include "lib/mail/address_list.h"
+#include "lib/parse/local_part.h"
 
 namespace {
 
@@ -35,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     at = entry.end;
     same.push_back(entry.address);
     others.push_back(entry.address + "@x.test");
-    (void)split_extension(split_address(entry.address).local, "+-");
+    (void)postern::parse::split_extension(split_address(entry.address).local, "+-");
     (void)quote_phrase(entry.phrase);
   }
   const std::string header = "To:" + std::string(value);

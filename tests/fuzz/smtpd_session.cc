@@ -27,7 +27,7 @@ void require(bool holds) {
 smtpd::House& house() {
   static smtpd::House instance(
       "smtpd_hard_error_limit = 1000\nsmtpd_soft_error_limit = 1000\nsmtpd_forbid_unauth_pipelining = no\n"
-      "line_length_limit = 512\nmessage_size_limit = 10000\n");
+      "line_length_limit = 512\nmessage_size_limit = 10000\nsmtpd_authorized_verp_clients = static:all\n");
   return instance;
 }
 

@@ -38,6 +38,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   round_trip<service::TlsHello>(rest);
   round_trip<service::TlsStart>(rest);
   round_trip<service::TlsAnswer>(rest);
+  round_trip<service::TlsCancel>(rest);
+  round_trip<service::TlsAskKeys>(rest);
+  round_trip<service::TlsReserveDefault>(rest);
   if (name == "server") {
     round_trip<service::TlsReserve<tls::ServerSettings>>(rest);
     if (const auto request = ipc::decode<service::TlsReserve<tls::ServerSettings>>(rest)) {

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# fetch_clients.sh DIR - unpacks below DIR the Debian packages of the programs that test_real_programs.py runs, and what
-# they need and the machine lacks. Nothing is installed: no daemon starts and no mail system is removed. The test lays
+# fetch_clients.sh DIR - unpacks below DIR the Debian packages of the programs that system tests run beside ours, and what
+# they need and the machine lacks. Nothing is installed: no daemon starts and no mail system is removed. A test lays
 # the tree over /usr in a mount namespace of its own.
 set -euo pipefail
 
 target=${1:?usage: fetch_clients.sh DIR}
-packages=(bsd-mailx cron dovecot-core dovecot-lmtpd dovecot-pop3d fail2ban fetchmail git-email libmailtools-perl logwatch msmtp mutt
-  pflogsumm procmail prometheus-postfix-exporter)
+packages=(bsd-mailx cron dovecot-core dovecot-lmtpd dovecot-pop3d fail2ban fetchmail git-email gnutls-bin ldnsutils libmailtools-perl logwatch msmtp mutt nsd
+  pflogsumm procmail prometheus-postfix-exporter testssl.sh unbound)
 # What some of them depend on and the test replaces: a mail system, a system logger, an init system.
 replaced='^(postfix|exim4.*|rsyslog|systemd.*|init.*|ssl-cert)$'
 stamp=$target/.packages

@@ -297,6 +297,10 @@ def test_listings_of_each_other(left_behind):
         texts.append(listing(done(maker, "postqueue", "-p")))
     assert texts[0] == texts[1]
     debian = writer if isinstance(writer, Debian) else reader
+    ours = reader if debian is writer else writer
+    for options in (["deferred"], ["-s", "deferred", "hold"], ["-p", "-m", "1", "-b", "4", "-t", "10", "deferred"]):
+        shapes = [sorted(done(maker, "qshape", *options).splitlines()) for maker in (ours, debian)]
+        assert shapes[0] == shapes[1], options
     status, shape, error = debian.run("qshape", "deferred")
     assert status == 0, error
     total = int(re.search(r"^ *TOTAL +(\d+)", shape, re.M)[1])

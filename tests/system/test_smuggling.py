@@ -129,8 +129,9 @@ def send_bdat(session, case):
 def expected(setting, case, chunked):
     """Reply codes up to the one to VRFY (what they may be), and the envelope senders of what is delivered."""
     if setting == "reject" and BARE_LF.search(case.content):
-        # At the end of the message, or of the chunk that has the bare LF: then the others are discarded.
-        return [[250, 550, 252], [550, 551, 252]] if case.by_chunk else [[550, 252]], []
+        # The chunk that has the bare LF is refused, and then the others are discarded.
+        early = case.by_chunk and BARE_LF.search(case.content[:case.cut])
+        return [[550, 551, 252] if early else [250, 550, 252]] if case.by_chunk else [[550, 252]], []
     if setting == "no" and not chunked and END_BY_LF.search(case.content).end() < len(case.content):
         return [[250, 250, 250, 354, 250, 252]], [honest(case.number), smuggled(case.number)]
     return [[250, 250, 252] if case.by_chunk else [250, 252]], [honest(case.number)]

@@ -16,8 +16,10 @@ constexpr std::size_t kWidth = 78;
 
 std::string escaped(std::string_view s) { return text::replace_all(s, "\\", "\\e"); }
 
-// One argument of a macro; in quotes no word of it is taken for a macro.
-std::string argument(std::string_view s) { return '"' + text::replace_all(escaped(s), "\"", "\"\"") + '"'; }
+// One argument of a macro; in quotes no word of it is taken for a macro, and a final dot not for the sentence's.
+std::string argument(std::string_view s) {
+  return '"' + text::replace_all(escaped(s), "\"", "\"\"") + (s.ends_with('.') ? "\\&\"" : "\"");
+}
 
 bool ends_sentence(std::string_view word) {
   while (word.ends_with(')') || word.ends_with('"')) word.remove_suffix(1);

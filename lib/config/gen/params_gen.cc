@@ -12,7 +12,7 @@
 //   lmtp yes|NAME (has a mirror for LMTP)   lmtp_default TEXT                accept TEXT (means what this version does)
 //   computed TEXT (no fixed default; the text says from what)
 //   services PROGRAM... (the name is "*_SUFFIX": one parameter for each master.cf line of these programs)
-//   unsupported (no effect yet)             legacy, deprecated TEXT          reload no (takes a restart)
+//   unsupported [WHY] (no effect)            legacy, deprecated TEXT          reload no (takes a restart)
 //   manual (the text follows, indented deeper)
 // '#' starts a comment line. A file is rewritten only when its text changes.
 #include <fmt/core.h>
@@ -124,12 +124,12 @@ Result<> write_if_changed(const std::string& path, const std::string& content) {
 
 std::string registry_line(const Block& b) {
   const auto optional = [&](std::string_view key) { return b.has(key) ? b.get(key) : std::string("std::nullopt"); };
-  return fmt::format("    {{{}, {}, {}, {}, {}, {}, {}, {}, {}, Type::{}, '{}', {}, {}, {}}},\n",
+  return fmt::format("    {{{}, {}, {}, {}, {}, {}, {}, {}, {}, Type::{}, '{}', {}, {}, {}, {}}},\n",
                      quoted(b.name.starts_with('*') ? b.name.substr(1) : b.name), quoted(b.get("default")),
                      quoted(b.get("since")), quoted(b.get("users")), quoted(b.get("services")),
                      quoted(b.get("deprecated")), quoted(b.get("accept")), optional("min"), optional("max"),
                      types().at(b.get("type")).registry, b.get("unit", "s"), !b.has("unsupported"), b.has("legacy"),
-                     b.get("reload") == "no");
+                     b.get("reload") == "no", quoted(b.get("unsupported")));
 }
 
 std::string registry(const Blocks& blocks) {

@@ -9,7 +9,8 @@ up to the lone dot (skipped when DATA was refused and a header line follows).  O
   @send TEXT        same, but wait for no reply
   @expect [N]       read N (1) replies;     @quiet SECONDS: note whether the server stays silent
   @starttls [ARGS]  STARTTLS and TLS handshake; cert=NAME presents a client certificate,
-                    max=1.2 limits the version;  @tls: handshake at once (wrapper mode)
+                    max=1.2 and min=1.3 limit the version, ciphers=LIST what is offered up to TLSv1.2;
+                    @tls [ARGS]: handshake at once (wrapper mode)
   @bdat N [LAST] TEXT   BDAT with TEXT (escapes); N='-' computes the length,
                     a number pads TEXT with 'x'
   @auth plain|login USER PASS
@@ -62,8 +63,8 @@ class SmtpClient:
     def _dialogue(self):
         data = False
         lines = self.lines
-        if lines and lines[0] == "@tls":
-            self._handshake([])
+        if lines and lines[0].split()[:1] == ["@tls"]:
+            self._handshake(lines[0].split()[1:])
             lines = lines[1:]
         if lines and lines[0] == "@nogreeting":
             lines = lines[1:]
@@ -187,6 +188,10 @@ class SmtpClient:
             ctx.load_cert_chain(f"{CERTS}/{opts['cert']}.pem", f"{CERTS}/{opts['cert']}.key")
         if "max" in opts:
             ctx.maximum_version = getattr(ssl.TLSVersion, "TLSv" + opts["max"].replace(".", "_"))
+        if "min" in opts:
+            ctx.minimum_version = getattr(ssl.TLSVersion, "TLSv" + opts["min"].replace(".", "_"))
+        if "ciphers" in opts:
+            ctx.set_ciphers(opts["ciphers"])
         try:
             self.sock = ctx.wrap_socket(self.sock, server_hostname=opts.get("sni"))
         except ssl.SSLError as e:
@@ -194,7 +199,8 @@ class SmtpClient:
             raise EOFError
         self.buf = b""
         der = self.sock.getpeercert(True)
-        self.out.append(f"[TLS {self.sock.version()} peer={_cn(der)}]")
+        cipher = " " + self.sock.cipher()[0] if "ciphers" in opts else ""
+        self.out.append(f"[TLS {self.sock.version()}{cipher} peer={_cn(der)}]")
 
     def _send(self, raw):
         self.sock.sendall(raw)

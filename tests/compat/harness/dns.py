@@ -2,10 +2,11 @@
 """Tiny authoritative DNS server (UDP and TCP) for the scenario's zone.
 
 Zone: {"name": {"A": [...], "MX": [(10, "mx1.dest.test")], "TXT": [...], "CNAME": "x",
-"TLSA": [(3, 1, 1, "hex")], "AAAA": [...], "PTR": "name"}}.  A key that is an IPv4
+"TLSA": [(3, 1, 1, "hex"), "hex of all"], "AAAA": [...], "PTR": "name"}}.  A key that is an IPv4
 address gives its PTR ("198.51.100.7": "client.example.net", None: no PTR).  Every A
 record gets a PTR unless the address has its own key.  A value "SERVFAIL" or "TIMEOUT"
-instead of the dict (or of one type) does that.  "secure": True sets the AD bit.
+instead of the dict (or of one type) does that.  "secure": True sets the AD bit; behind a CNAME every name of the
+chain must have it.
 """
 import ipaddress
 import socket
@@ -43,7 +44,7 @@ def _rdata(rtype, v):
         return b"".join(bytes([len(raw[i:i + 255])]) + raw[i:i + 255]
                         for i in range(0, max(len(raw), 1), 255))
     if rtype == "TLSA":
-        return bytes(v[:3]) + bytes.fromhex(v[3])
+        return bytes.fromhex(v) if isinstance(v, str) else bytes(v[:3]) + bytes.fromhex(v[3])
     raise ValueError(rtype)
 
 
@@ -109,14 +110,14 @@ class Dns:
         question = q[12:pos + 5]
         name, rtype = ".".join(labels).lower(), NAMES.get(qtype, str(qtype))
         self.queries.append((name, rtype))
-        rcode, answers, secure = 0, [], False
+        rcode, answers, secure = 0, [], True
         for _ in range(8):
             data = self.zone.get(name)
             if data is None:
                 wild = self.zone.get("*." + name.split(".", 1)[-1])
                 exists = any(k.endswith("." + name) for k in self.zone)
                 if wild is None:
-                    rcode = 0 if exists or answers and exists else 3
+                    rcode, secure = 0 if exists or answers and exists else 3, False
                     break
                 data = wild
             if data == "TIMEOUT" or isinstance(data, dict) and data.get(rtype) == "TIMEOUT":
@@ -124,7 +125,7 @@ class Dns:
             if data == "SERVFAIL" or isinstance(data, dict) and data.get(rtype) == "SERVFAIL":
                 rcode = 2
                 break
-            secure = bool(data.get("secure"))
+            secure = secure and bool(data.get("secure"))
             if "CNAME" in data and rtype != "CNAME":
                 answers.append((name, "CNAME", data["CNAME"]))
                 name = data["CNAME"].lower().rstrip(".")
@@ -141,7 +142,7 @@ class Dns:
             zone = name.split(".")[-1]
             auth = _name(zone) + struct.pack("!HHIH", 6, 1, 60, len(soa)) + soa
         head = 0x8400 | (flags & 0x0110) | rcode | 0x80
-        if secure:
+        if secure and not rcode:
             head |= 0x20
         limit = 65535 if tcp else 4096 if nadd else 512
         reply = question + body + auth

@@ -45,6 +45,9 @@ class IntakeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(size_record_describes_the_file);
   CPPUNIT_TEST(qmgr_reads_what_was_written);
   CPPUNIT_TEST(local_submission_is_completed);
+  CPPUNIT_TEST(need_for_8bit_is_by_the_headers);
+  CPPUNIT_TEST(forced_conversion_of_8bit_parts);
+  CPPUNIT_TEST(headers_that_end_at_text);
   CPPUNIT_TEST(recipients_behind_the_content);
   CPPUNIT_TEST(duplicate_recipients_are_one);
   CPPUNIT_TEST(delay_warning_is_noted_once);
@@ -145,6 +148,50 @@ class IntakeTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(text.starts_with("To: bob@example.test, Ann <ann@example.test>\nMessage-Id: <"));
     CPPUNIT_ASSERT(text.find("\nDate: ") != std::string::npos);
     CPPUNIT_ASSERT(text.ends_with("\nFrom: Jane Doe <jane@example.test>\n\ntext\n"));
+  }
+
+  static Records with_content(const std::vector<std::string>& lines) {
+    Records out = smtp();
+    const auto content = std::find(out.begin(), out.end(), std::pair<char, std::string>{'M', ""});
+    out.erase(content + 1, out.end());
+    for (const auto& line : lines) out.emplace_back('N', line);
+    out.emplace_back('X', "");
+    out.emplace_back('E', "");
+    return out;
+  }
+
+  void need_for_8bit_is_by_the_headers() {
+    const Records declared = with_content({"Content-Transfer-Encoding: 8bit", "", "h\xC3\xA9"});
+    CPPUNIT_ASSERT(send(declared).status == service::CleanupStatus::ok);
+    CPPUNIT_ASSERT(layout().ends_with("X A:encoding E"));
+    CPPUNIT_ASSERT(send(with_content({"Subject: x", "", "h\xC3\xA9"})).status == service::CleanupStatus::ok);
+    CPPUNIT_ASSERT(layout().ends_with("N X E"));
+    main_cf_ += "detect_8bit_encoding_header = no\n";
+    CPPUNIT_ASSERT(send(declared).status == service::CleanupStatus::ok);
+    CPPUNIT_ASSERT(layout().ends_with("N X E"));
+  }
+
+  void forced_conversion_of_8bit_parts() {
+    main_cf_ += "force_mime_input_conversion = yes\n";
+    const auto result = send(with_content({"Message-Id: <m@x>", "Content-Transfer-Encoding: 8bit", "", "h\xC3\xA9"}));
+    CPPUNIT_ASSERT(result.status == service::CleanupStatus::ok);
+    CPPUNIT_ASSERT_EQUAL("Message-Id: <m@x>\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A9\n"s, content());
+    CPPUNIT_ASSERT(layout().ends_with("N X E"));
+  }
+
+  void headers_that_end_at_text() {
+    const Records records = with_content({"Message-Id: <m@x>", "text"});
+    CPPUNIT_ASSERT(send(records).status == service::CleanupStatus::ok);
+    CPPUNIT_ASSERT_EQUAL("Message-Id: <m@x>\n\ntext\n"s, content());
+    main_cf_ += "non_empty_end_of_header_action = add_header\n";
+    CPPUNIT_ASSERT(send(records).status == service::CleanupStatus::ok);
+    CPPUNIT_ASSERT_EQUAL("Message-Id: <m@x>\nMIME-Error: message header was terminated by a non-empty line\n\ntext\n"s,
+                         content());
+    main_cf_ += "non_empty_end_of_header_action = reject\n";
+    const auto refused = send(records);
+    CPPUNIT_ASSERT(refused.status == service::CleanupStatus::content);
+    CPPUNIT_ASSERT_EQUAL("5.6.0 message header was terminated by a non-empty line"s, refused.reason);
+    CPPUNIT_ASSERT(send(with_content({"Message-Id: <m@x>", "", "text"})).status == service::CleanupStatus::ok);
   }
 
   void recipients_behind_the_content() {

@@ -59,7 +59,7 @@ class DestinationsTest : public CppUnit::TestFixture {
   }
   void commands_files_and_includes() {
     CPPUNIT_ASSERT_EQUAL(std::string("c{cmd -a, \"b\" > c}"), parsed("\"|cmd -a, \\\"b\\\" > c\""));
-    CPPUNIT_ASSERT_EQUAL(std::string("c{cmd arg}f{/a/b}f{~/c}i{/d/e}"), parsed("|cmd arg, /a/b, ~/c, :include:/d/e"));
+    CPPUNIT_ASSERT_EQUAL(std::string("c{cmd}@{arg}f{/a/b}f{~/c}i{/d/e}"), parsed("|cmd arg, /a/b, ~/c, :include:/d/e"));
     CPPUNIT_ASSERT_EQUAL(std::string("i{/d e}"), parsed("\":include:/d e\""));
   }
   void files_of_destinations() {

@@ -176,6 +176,7 @@ async::Task<> House::serve_agent(Fd fd) {
   const Result<> hello = co_await ipc::expect_hello(stream, std::string(service::kDeliveryProtocol),
                                                     service::kDeliveryVersion, deadline_in(kLimit));
   if (!hello) co_return;
+  ipc::put_hello(stream, service::kDeliveryProtocol, service::kDeliveryVersion);
   const Result<ipc::Frame> frame = co_await ipc::read_frame(stream, deadline_in(kLimit));
   if (!frame) co_return;
   passed.push_back(*ipc::decode<service::DeliveryRequest>(frame->payload));

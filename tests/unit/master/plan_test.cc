@@ -11,6 +11,8 @@ namespace postern::master {
 
 namespace {
 
+using namespace std::string_literals;
+
 Settings settings(std::string_view main_cf = "") {
   const auto config = config::Config::from_text(main_cf);
   CPPUNIT_ASSERT(config.has_value());
@@ -52,6 +54,7 @@ class PlanTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(old_compatibility_level_means_chroot);
   CPPUNIT_TEST(service_disable);
   CPPUNIT_TEST(descriptors_bound_the_sessions);
+  CPPUNIT_TEST(sockets_for_sessions_of_other_services);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -150,6 +153,15 @@ class PlanTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!is_disabled("!25/inet, inet", *entry));
     CPPUNIT_ASSERT(!is_disabled("unix, 26/inet", *entry));
     CPPUNIT_ASSERT(!is_disabled("", *entry));
+  }
+
+  void sockets_for_sessions_of_other_services() {
+    const Settings s = settings();
+    Plan p = plan("inside pass - - n - - smtpd\ninside inet n - n - - smtpd\nx unix - - n - - smtp\n", s);
+    add_switch_sockets(p, {"x"});
+    CPPUNIT_ASSERT_EQUAL(""s, find(p, "private/x").switch_socket);
+    add_switch_sockets(p, {"inside"});
+    CPPUNIT_ASSERT_EQUAL("private/tlsswitch.inside"s, find(p, "private/inside").switch_socket);
   }
 
   void descriptors_bound_the_sessions() {

@@ -60,6 +60,7 @@ class ServiceTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(session_limit_is_shared_and_never_exceeded);
   CPPUNIT_TEST(retiring_workers_count_only_their_sessions);
   CPPUNIT_TEST(single_service_waits_for_the_old_process);
+  CPPUNIT_TEST(single_service_goes_on_when_the_old_process_steps_aside);
   CPPUNIT_TEST(worker_that_dies_before_ready_throttles);
   CPPUNIT_TEST(idle_exits_back_off);
   CPPUNIT_TEST(used_worker_is_replaced_at_once);
@@ -155,6 +156,23 @@ class ServiceTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!s.wants_worker(kStart));
     s.ended(11, exit_status(0), kStart);
     CPPUNIT_ASSERT(s.wants_worker(kStart));
+  }
+
+  void single_service_goes_on_when_the_old_process_steps_aside() {
+    auto s = service("qmgr unix n - n 300 1 qmgr");
+    s.started(11, kStart);
+    s.report(11, "ready", kStart);
+    s.report(11, "aside", kStart);  // not before it retires
+    CPPUNIT_ASSERT(!s.wants_worker(kStart));
+    (void)s.reload(plan("qmgr unix n - n 300 1 qmgr"), {.throttle = 60s, .cores = 2});
+    CPPUNIT_ASSERT(!s.wants_worker(kStart));
+    s.report(11, "aside", kStart);
+    CPPUNIT_ASSERT(s.wants_worker(kStart));
+    s.started(12, kStart);
+    s.report(12, "ready", kStart);
+    CPPUNIT_ASSERT(!s.wants_worker(kStart));
+    s.ended(11, exit_status(0), kStart);
+    CPPUNIT_ASSERT(!s.wants_worker(kStart));
   }
 
   void worker_that_dies_before_ready_throttles() {

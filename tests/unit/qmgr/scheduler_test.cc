@@ -39,6 +39,9 @@ class SchedulerTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(idle_queues_are_forgotten_busy_ones_are_not);
   CPPUNIT_TEST(back_to_back_deliveries_ask_for_a_kept_connection);
   CPPUNIT_TEST(queue_that_ran_empty_asks_for_none);
+  CPPUNIT_TEST(nothing_is_chosen_before_an_agent_is_there);
+  CPPUNIT_TEST(everything_can_be_taken_back);
+  CPPUNIT_TEST(memory_is_counted_by_transport);
   CPPUNIT_TEST(nothing_is_ever_dropped);
   CPPUNIT_TEST_SUITE_END();
 
@@ -156,7 +159,7 @@ class SchedulerTest : public CppUnit::TestFixture {
     add("smtp", "a", 2);
     auto pick = next();
     const std::string first = pick->entry.recipients[0].address;
-    CPPUNIT_ASSERT(scheduler_.put_back(*pick->transport, *pick->queue, std::move(pick->entry)).empty());
+    CPPUNIT_ASSERT(scheduler_.put_back(*pick->transport, *pick->queue, std::move(pick->entry), now_).empty());
     CPPUNIT_ASSERT_EQUAL(std::size_t{2}, scheduler_.waiting());
     pick = next();
     CPPUNIT_ASSERT_EQUAL(first, pick->entry.recipients[0].address);
@@ -167,7 +170,7 @@ class SchedulerTest : public CppUnit::TestFixture {
     auto pick = next();
     for (int i = 0; i < 3; ++i) start();
     for (int i = 0; i < 3; ++i) (void)finish("a", kTrouble);
-    const auto homeless = scheduler_.put_back(*pick->transport, *pick->queue, std::move(pick->entry));
+    const auto homeless = scheduler_.put_back(*pick->transport, *pick->queue, std::move(pick->entry), now_);
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, homeless.size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, homeless[0].recipients.size());
     CPPUNIT_ASSERT_EQUAL(0, queue("smtp", "a").busy);
@@ -237,6 +240,36 @@ class SchedulerTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(!later->queue->cache_load && !later->queue->cache_store);
   }
 
+  void nothing_is_chosen_before_an_agent_is_there() {
+    add("smtp", "a", 1);
+    agents_ = false;
+    CPPUNIT_ASSERT_EQUAL(""s, start());
+    CPPUNIT_ASSERT_EQUAL(0, transport("smtp").busy);
+    agents_ = true;
+    CPPUNIT_ASSERT_EQUAL("a"s, start());
+  }
+
+  void everything_can_be_taken_back() {
+    add("smtp", "a", 7);
+    add("local", "here", 2);
+    for (int i = 0; i < 3; ++i) CPPUNIT_ASSERT(!start().empty());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{6}, scheduler_.take_all().size());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, scheduler_.waiting());
+    CPPUNIT_ASSERT_EQUAL(""s, start());
+  }
+
+  void memory_is_counted_by_transport() {
+    settings_.memory_limit = 3;
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, Scheduler::room(transport("smtp"), nullptr));
+    add("smtp", "a", 4);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{-1}, Scheduler::room(transport("smtp"), nullptr));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, Scheduler::room(transport("local"), nullptr));
+    const auto pick = next();
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{-1}, Scheduler::room(transport("smtp"), nullptr));
+    Scheduler::release(pick->entry);
+    CPPUNIT_ASSERT_EQUAL(std::int64_t{0}, Scheduler::room(transport("smtp"), nullptr));
+  }
+
   // Whatever happens to deliveries, each entry is waiting, under way, ended, or was given back.
   void nothing_is_ever_dropped() {
     unsigned random = 12345;
@@ -261,9 +294,9 @@ class SchedulerTest : public CppUnit::TestFixture {
         Pick pick = std::move(under_way.back());
         under_way.pop_back();
         if (action == 6) {
-          ended += scheduler_.put_back(*pick.transport, *pick.queue, std::move(pick.entry)).size();
+          ended += scheduler_.put_back(*pick.transport, *pick.queue, std::move(pick.entry), now_).size();
         } else if (action == 7 && below(20) == 0) {
-          ended += scheduler_.put_back(*pick.transport, *pick.queue, std::move(pick.entry)).size();
+          ended += scheduler_.put_back(*pick.transport, *pick.queue, std::move(pick.entry), now_).size();
           ended += scheduler_.throttle(*pick.transport, kTrouble, now_).size();
         } else {
           const bool bad = below(2) == 0;
@@ -298,12 +331,12 @@ class SchedulerTest : public CppUnit::TestFixture {
     for (int i = 0; i < count; ++i) {
       Entry entry;
       entry.recipients.push_back({"", "user" + std::to_string(serial_++) + "@" + where, -1, "", 0});
-      scheduler_.add(transport(transport_name), queue(transport_name, where), std::move(entry));
+      scheduler_.add(transport(transport_name), queue(transport_name, where), std::move(entry), now_);
     }
   }
   std::optional<Pick> next() {
     earliest_ = Deadline::max();
-    return scheduler_.next(now_, &earliest_);
+    return scheduler_.next(now_, &earliest_, [this](Transport&) { return agents_; });
   }
   // Starts a delivery: its next hop, or "".
   std::string start() {
@@ -325,6 +358,7 @@ class SchedulerTest : public CppUnit::TestFixture {
   Deadline now_{std::chrono::hours(1000)};
   Deadline earliest_{};
   int serial_ = 0;
+  bool agents_ = true;
 };
 
 CPPUNIT_TEST_SUITE_REGISTRATION(SchedulerTest);

@@ -6,7 +6,6 @@
 
 #include "lib/config/config.h"
 #include "lib/service/tls_client.h"
-#include "smtp/tls_policies.h"
 #include "tests/unit/world.h"
 
 using namespace std::string_literals;
@@ -96,7 +95,7 @@ async::Task<> first_use(async::Loop* loop, const Params* params, Connections* co
   if (!connected) co_return;
   const std::optional<OpenFailure> failed = co_await session.open({});
   if (failed) co_return;
-  co_await connections->leave(&session, "dest.test", tls::Level::may);
+  co_await connections->leave(&session, {"dest.test", {}, {}});
 }
 
 struct Found {
@@ -106,20 +105,15 @@ struct Found {
   std::string relay;
 };
 
-async::Task<> find_again(Connections* connections, std::string nexthop, tls::Level level, Found* out) {
+async::Task<> find_again(Connections* connections, Wanted wanted, Found* out) {
   std::unique_ptr<Session> session =
-      co_await connections->find_by_nexthop(std::move(nexthop), level, Purpose(), log::Session());
+      co_await connections->find_by_nexthop(std::move(wanted), Purpose(), log::Session());
   out->session = session != nullptr;
   if (!session) co_return;
   out->uses = session->uses();
   out->size_limit = session->features().size_limit;
   out->relay = session->target().relay();
-  co_await connections->leave(session.get(), "dest.test", tls::Level::may);
-}
-
-async::Task<> ask_policy(const TlsPolicies* policies, std::string nexthop, std::string* out) {
-  Result<tls::Policy> policy = co_await policies->find(std::move(nexthop), "mx.test");
-  *out = policy ? std::string(tls::level_name(policy->level)) : policy.error().text;
+  co_await connections->leave(session.get(), {"dest.test", {}, {}});
 }
 
 }  // namespace
@@ -131,7 +125,6 @@ class ConnectionsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(server_that_refuses_rset_is_let_go);
   CPPUNIT_TEST(only_so_many_messages_for_one_connection);
   CPPUNIT_TEST(without_a_cache_the_session_ends);
-  CPPUNIT_TEST(policy_of_the_next_hop);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -160,34 +153,34 @@ class ConnectionsTest : public CppUnit::TestFixture {
   void left_behind_and_found_again() {
     leave_one();
     CPPUNIT_ASSERT(cache_.fd);
-    const Found second = find_now("dest.test", tls::Level::may);
+    const Found second = find_now("dest.test");
     CPPUNIT_ASSERT(second.session);
     CPPUNIT_ASSERT_EQUAL(2, second.uses);
     CPPUNIT_ASSERT_EQUAL(std::uint64_t{4711}, second.size_limit);
     CPPUNIT_ASSERT_EQUAL("mx[" + (*dir_ / "mx") + "]", second.relay);
-    CPPUNIT_ASSERT_EQUAL(3, find_now("DEST.test", tls::Level::may).uses);
+    CPPUNIT_ASSERT_EQUAL(3, find_now("DEST.test").uses);
     CPPUNIT_ASSERT_EQUAL(1, server_.connections);
     CPPUNIT_ASSERT_EQUAL("EHLO me.example.test|RSET|RSET"s, text::join(server_.commands, "|"));
   }
 
   void only_for_the_same_next_hop_and_level() {
     leave_one();
-    CPPUNIT_ASSERT(!find_now("dest.test:26", tls::Level::may).session);
+    CPPUNIT_ASSERT(!find_now("dest.test:26").session);
     CPPUNIT_ASSERT(!find_now("dest.test", tls::Level::encrypt).session);
-    CPPUNIT_ASSERT(find_now("dest.test", tls::Level::may).session);
+    CPPUNIT_ASSERT(find_now("dest.test").session);
   }
 
   void server_that_refuses_rset_is_let_go() {
     leave_one();
     server_.rset_reply = "421 4.3.0 going";
-    CPPUNIT_ASSERT(!find_now("dest.test", tls::Level::may).session);
+    CPPUNIT_ASSERT(!find_now("dest.test").session);
     CPPUNIT_ASSERT(!cache_.fd);
   }
 
   void only_so_many_messages_for_one_connection() {
     configure("smtp_connection_reuse_count_limit = 2\n");
     leave_one();
-    CPPUNIT_ASSERT(find_now("dest.test", tls::Level::may).session);
+    CPPUNIT_ASSERT(find_now("dest.test").session);
     CPPUNIT_ASSERT(!cache_.fd);
     CPPUNIT_ASSERT(test::turn_until(loop_, [this] { return server_.commands.back() == "QUIT"; }));
   }
@@ -197,31 +190,6 @@ class ConnectionsTest : public CppUnit::TestFixture {
     leave_one();
     CPPUNIT_ASSERT(test::turn_until(loop_, [this] { return server_.commands.back() == "QUIT"; }));
     CPPUNIT_ASSERT(log_->has("connection cache private/scache: "));
-  }
-
-  void policy_of_the_next_hop() {
-    table::Registry registry;
-    table::register_builtin_tables(registry);
-    table::Context context;
-    context.registry = &registry;
-    context.loop = &loop_;
-    const TlsPolicies policies(tls::Level::may, "smtp_tls_policy_maps",
-                               "inline:{ {a.test=encrypt} {.sub.test=none} {[b.test]:25=encrypt} {bad.test=frobnicate}"
-                               " {hard.test=verify} }",
-                               context);
-    const auto level = [&](const std::string& nexthop) {
-      std::string out;
-      test::run(loop_, ask_policy(&policies, nexthop, &out));
-      return out;
-    };
-    CPPUNIT_ASSERT_EQUAL("encrypt"s, level("a.test"));
-    CPPUNIT_ASSERT_EQUAL("may"s, level("x.a.test"));
-    CPPUNIT_ASSERT_EQUAL("none"s, level("x.y.sub.test"));
-    CPPUNIT_ASSERT_EQUAL("may"s, level("[x.sub.test]"));
-    CPPUNIT_ASSERT_EQUAL("encrypt"s, level("[b.test]:25"));
-    CPPUNIT_ASSERT_EQUAL("client TLS configuration problem"s, level("bad.test"));
-    CPPUNIT_ASSERT_EQUAL("client TLS configuration problem"s, level("hard.test"));
-    CPPUNIT_ASSERT(log_->has("next-hop destination \"bad.test\": invalid security level \"frobnicate\""));
   }
 
  private:
@@ -235,9 +203,11 @@ class ConnectionsTest : public CppUnit::TestFixture {
     target.address = *dir_ / "mx";
     test::run(loop_, first_use(&loop_, &params_, connections_.get(), target));
   }
-  Found find_now(const std::string& nexthop, tls::Level level) {
+  Found find_now(const std::string& nexthop, tls::Level level = tls::Level::none) {
     Found out;
-    test::run(loop_, find_again(connections_.get(), nexthop, level, &out));
+    Wanted wanted{nexthop, {}, {}};
+    wanted.policy.level = level;
+    test::run(loop_, find_again(connections_.get(), wanted, &out));
     return out;
   }
 

@@ -22,6 +22,7 @@ class TroubleTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(TroubleTest);
   CPPUNIT_TEST(refusal_quotes_the_server);
   CPPUNIT_TEST(class_of_the_code_counts);
+  CPPUNIT_TEST(consent_in_the_wrong_place_is_no_success);
   CPPUNIT_TEST(host_that_does_not_talk_is_site_trouble);
   CPPUNIT_TEST(outcome_names_the_remote_only_if_it_spoke);
   CPPUNIT_TEST_SUITE_END();
@@ -40,6 +41,13 @@ class TroubleTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL("4.0.0"s, refused("p", "h", reply("450 later\r\n"), "c").status);
     CPPUNIT_ASSERT_EQUAL("4"s, refused("p", "h", reply("450 5.1.1 contradiction\r\n"), "c").status.substr(0, 1));
     CPPUNIT_ASSERT(!refused("p", "h", reply("450 5.1.1 contradiction\r\n"), "c").permanent());
+  }
+
+  // 250 to DATA: with that status the message would have counted as sent.
+  void consent_in_the_wrong_place_is_no_success() {
+    for (const char* line : {"250 2.0.0 fine\r\n", "250 fine\r\n", "354 go on\r\n", "199 wait\r\n"}) {
+      CPPUNIT_ASSERT_EQUAL("5.5.0"s, refused("p", "h", reply(line), "DATA command").status);
+    }
   }
 
   void host_that_does_not_talk_is_site_trouble() {

@@ -278,6 +278,53 @@ std::string House::pour(const std::vector<std::string>& pieces, const std::strin
   return heard;
 }
 
+async::Task<> House::write_all(async::Stream* stream, std::string bytes) {
+  stream->put(bytes);
+  [[maybe_unused]] const async::Io io = co_await stream->flush(deadline_in(kLimit));
+  ::shutdown(stream->fd(), SHUT_WR);
+}
+
+async::Task<> House::count_lines(async::Stream* stream, std::size_t* lines) {
+  for (async::Io io = async::Io::ok; io == async::Io::ok;) {
+    *lines += static_cast<std::size_t>(std::ranges::count(stream->input(), '\n'));
+    stream->discard_input();
+    io = co_await stream->fill(deadline_in(kLimit));
+  }
+}
+
+async::Task<> House::ask_on(Fd fd, const bool* over, std::size_t* answers) {
+  async::Stream stream(loop_, std::move(fd));
+  Ear ear;
+  bool open = co_await hear(&stream, &ear);
+  while (open && !*over) {
+    stream.put("NOOP\r\n");
+    const async::Io io = co_await stream.flush(deadline_in(kLimit));
+    if (io != async::Io::ok) break;
+    open = co_await hear(&stream, &ear);
+    if (open && !*over) ++*answers;
+  }
+}
+
+std::size_t House::answered_during(const std::string& flood, std::size_t* lines) {
+  auto pouring = socket_pair(SOCK_STREAM | SOCK_NONBLOCK);
+  auto asking = socket_pair(SOCK_STREAM | SOCK_NONBLOCK);
+  if (!pouring || !asking) std::abort();
+  Session first(*services_, *settings_, connect(std::move(pouring->first), "127.0.0.1"));
+  Session second(*services_, *settings_, connect(std::move(asking->first), "127.0.0.1"));
+  async::Stream stream(loop_, std::move(pouring->second));
+  bool over = false;
+  std::size_t answers = 0;
+  const async::TaskId asked = loop_.spawn(ask_on(std::move(asking->second), &over, &answers));
+  const async::TaskId answering = loop_.spawn(second.run());
+  const async::TaskId served = loop_.spawn(first.run());
+  const async::TaskId written = loop_.spawn(write_all(&stream, flood));
+  const async::TaskId read = loop_.spawn(count_lines(&stream, lines));
+  while (loop_.running(read) || loop_.running(served)) loop_.run_once();
+  over = true;
+  while (loop_.running(asked) || loop_.running(answering) || loop_.running(written)) loop_.run_once();
+  return answers;
+}
+
 std::vector<std::string> House::crowd(std::size_t clients, const std::vector<std::string>& lines) {
   std::vector<std::unique_ptr<Session>> sessions;
   std::vector<async::TaskId> tasks;

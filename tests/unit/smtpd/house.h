@@ -46,6 +46,10 @@ class House {
   // that the server has no room for any more is dropped.
   std::string pour(const std::vector<std::string>& pieces, const std::string& client = "127.0.0.1");
 
+  // One client pours these bytes and reads what comes; another sends NOOP after NOOP. How many of them were answered
+  // before the last reply to the first client, and (`lines`) how many lines that one heard.
+  std::size_t answered_during(const std::string& flood, std::size_t* lines);
+
   // The same by many clients at once; what each of them heard.
   std::vector<std::string> crowd(std::size_t clients, const std::vector<std::string>& lines);
 
@@ -70,6 +74,9 @@ class House {
     std::string heard;
     bool invited = false;  // 354 was the last reply
   };
+  static async::Task<> write_all(async::Stream* stream, std::string bytes);
+  static async::Task<> count_lines(async::Stream* stream, std::size_t* lines);
+  async::Task<> ask_on(Fd fd, const bool* over, std::size_t* answers);
   async::Task<> client(Fd fd, std::vector<std::string> lines, Ear* ear);
   async::Task<bool> hear(async::Stream* stream, Ear* ear);
   service::Connection connect(Fd fd, const std::string& address) const;

@@ -42,6 +42,7 @@ class MailTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(first_line_cannot_forge);
   CPPUNIT_TEST(smuggled_end_is_no_end);
   CPPUNIT_TEST(bare_newline_is_refused_at_the_end);
+  CPPUNIT_TEST(bare_newline_is_refused_with_its_chunk);
   CPPUNIT_TEST(wrong_order);
   CPPUNIT_TEST(bad_addresses_and_parameters);
   CPPUNIT_TEST(size_limit);
@@ -52,6 +53,7 @@ class MailTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(cleanup_says_no);
   CPPUNIT_TEST(cleanup_is_away);
   CPPUNIT_TEST(utf8);
+  CPPUNIT_TEST(utf8_is_detected_where_told);
   CPPUNIT_TEST(access_actions_reach_cleanup);
   CPPUNIT_TEST(remote_clients_get_no_local_headers);
   CPPUNIT_TEST_SUITE_END();
@@ -148,6 +150,17 @@ class MailTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(
         house.logged("QID1: reject: END-OF-MESSAGE from unknown[127.0.0.1]: bare <LF> received; "
                      "from=<a@b.test> to=<alice@example.test> proto=ESMTP helo=<client.test>"));
+  }
+
+  void bare_newline_is_refused_with_its_chunk() {
+    House house("smtpd_forbid_bare_newline = reject\nsmtpd_forbid_bare_newline_exclusions =\n");
+    const std::string heard = house.talk(with({"raw:BDAT 4\r\na\r\nb", "wait:", "raw:BDAT 4\r\n\nc\r\n",
+                                               "wait:", "raw:BDAT 1 LAST\r\nx", "wait:", "MAIL FROM:<a@b.test>"}));
+    CPPUNIT_ASSERT(
+        heard.ends_with("250 2.0.0 Ok: 4 bytes\n550 5.5.2 mx.example.test Error: bare <LF> received\n"
+                        "551 5.0.0 Discarded 1 bytes after earlier error\n250 2.1.0 Ok\n"));
+    CPPUNIT_ASSERT(!house.messages.at(0)->ended);
+    CPPUNIT_ASSERT(house.logged("QID1: reject: BDAT content from unknown[127.0.0.1]: bare <LF> received; "));
   }
 
   void wrong_order() {
@@ -280,6 +293,18 @@ class MailTest : public CppUnit::TestFixture {
     house.cleanup_away = true;
     CPPUNIT_ASSERT(house.talk(kEnvelope).ends_with("451 4.3.0 Error: queue file write error\n"));
     CPPUNIT_ASSERT(house.logged("warning: cleanup service"));
+  }
+
+  void utf8_is_detected_where_told() {
+    namespace flag = service::cleanup_flag;
+    for (const auto& [classes, detects] :
+         {std::pair("sendmail, verify", false), {"sendmail, smtpd", true}, {"all", true}}) {
+      House house(fmt::format("smtputf8_autodetect_classes = {}\n", classes));
+      house.talk(with({"DATA", "x", "."}));
+      CPPUNIT_ASSERT_EQUAL_MESSAGE(classes, detects, (house.messages.at(0)->flags & flag::kSmtpUtf8Auto) != 0);
+    }
+    CPPUNIT_ASSERT_EQUAL(flag::kSmtpUtf8Auto, service::utf8_detection(" forward,Bounce ", service::MailSource::bounce));
+    CPPUNIT_ASSERT_EQUAL(std::int64_t(0), service::utf8_detection("forward bounces", service::MailSource::bounce));
   }
 
   void utf8() {

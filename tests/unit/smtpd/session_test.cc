@@ -24,6 +24,7 @@ class SessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(vrfy_and_etrn);
   CPPUNIT_TEST(tls_that_is_not_there);
   CPPUNIT_TEST(limits_without_anvil_refuse_nobody);
+  CPPUNIT_TEST(pipeline_without_end_starves_nobody);
   CPPUNIT_TEST(soft_bounce);
   CPPUNIT_TEST(reject_footer);
   CPPUNIT_TEST_SUITE_END();
@@ -192,6 +193,17 @@ class SessionTest : public CppUnit::TestFixture {
                          house.talk({"NOOP", "FOO", "VRFY x"}));
     House censored("smtpd_reject_footer = $client\nsmtpd_expansion_filter = \\101kno\n");
     CPPUNIT_ASSERT(censored.talk({"FOO"}).ends_with("500 5.5.2 _nkno_n___________\n"));
+  }
+
+  void pipeline_without_end_starves_nobody() {
+    House house("smtpd_junk_command_limit = 1000000\nsmtpd_forbid_unauth_pipelining = no\n");
+    constexpr std::size_t kCommands = 100000;
+    std::string flood = "EHLO x\r\n";
+    for (std::size_t i = 0; i < kCommands; ++i) flood += "RSET\r\n";
+    std::size_t lines = 0;
+    const std::size_t answered = house.answered_during(flood, &lines);
+    CPPUNIT_ASSERT(lines > kCommands);
+    CPPUNIT_ASSERT_MESSAGE(std::to_string(answered), answered >= 100);
   }
 
   void soft_bounce() {

@@ -41,6 +41,7 @@ class TextTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(TextTest);
   CPPUNIT_TEST(received_forms);
   CPPUNIT_TEST(received_with_tls);
+  CPPUNIT_TEST(received_of_a_hidden_client);
   CPPUNIT_TEST(received_protocols);
   CPPUNIT_TEST(action_lines);
   CPPUNIT_TEST(status_codes_are_adapted);
@@ -81,6 +82,19 @@ class TextTest : public CppUnit::TestFixture {
         std::string::npos);
     const std::string quiet = joined(received_header(state, {"mx.example.test", "Postern", false}));
     CPPUNIT_ASSERT(quiet.find("TLSv1.3") == std::string::npos);
+  }
+
+  void received_of_a_hidden_client() {
+    State state = session("192.0.2.1", "unknown");
+    state.tls = std::make_unique<tls::TlsReport>();
+    const ReceivedBy hidden{"mx.example.test", "Postern", true, true};
+    const std::string date = rfc5322_date(1795148341);
+    CPPUNIT_ASSERT_EQUAL(
+        "Received: by mx.example.test (Postern) id 4F00\n\tfor <\"john smith\"@example.test>; " + date + "\n",
+        joined(received_header(state, hidden)));
+    state.mail->recipients = 3;
+    CPPUNIT_ASSERT_EQUAL("Received: by mx.example.test (Postern) id 4F00;\n\t" + date + "\n",
+                         joined(received_header(state, hidden)));
   }
 
   void received_protocols() {

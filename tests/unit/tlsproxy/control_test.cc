@@ -21,11 +21,16 @@ async::Task<> reserve_only(service::TlsClient* client, tls::ServerSettings setti
   if (slot && kept != nullptr) kept->push_back(std::move(*slot));
 }
 
+async::Task<> ask_keys(service::TlsClient* client, std::string* keys) {
+  *keys = co_await client->keys(deadline_in(Duration(3000)));
+}
+
 class ControlTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(ControlTest);
   CPPUNIT_TEST(unknown_keys_are_refused);
   CPPUNIT_TEST(settings_that_cannot_be_honoured_are_refused);
   CPPUNIT_TEST(refused_at_the_limit_and_given_back);
+  CPPUNIT_TEST(a_new_connection_after_some_reservations);
   CPPUNIT_TEST(reservation_without_connection_is_dropped);
   CPPUNIT_TEST(no_tlsproxy_is_an_error_in_time);
   CPPUNIT_TEST(tlsproxy_that_does_not_answer);
@@ -35,6 +40,7 @@ class ControlTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(start_without_reservation_closes_what_came);
   CPPUNIT_TEST(retiring_waits_for_reservations);
   CPPUNIT_TEST(answers_nobody_reads);
+  CPPUNIT_TEST(tells_which_keys_it_works_with);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -80,6 +86,19 @@ class ControlTest : public CppUnit::TestFixture {
     kept_.pop_back();
     world_->idle(Duration(50));
     CPPUNIT_ASSERT_EQUAL(std::string("available"), reserve());
+  }
+
+  // So that other workers get their share.
+  void a_new_connection_after_some_reservations() {
+    for (int i = 0; i < 64; ++i)
+      CPPUNIT_ASSERT_EQUAL(std::string("available"), reserve(world_->server_settings(), true));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, world_->controls());
+    CPPUNIT_ASSERT_EQUAL(std::string("available"), reserve(world_->server_settings(), true));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, world_->controls());
+    // The former one goes with the last that was reserved on it.
+    kept_.clear();
+    world_->idle(Duration(50));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, world_->controls());
   }
 
   void reservation_without_connection_is_dropped() {
@@ -181,6 +200,27 @@ class ControlTest : public CppUnit::TestFixture {
     char byte = 0;
     CPPUNIT_ASSERT_EQUAL(ssize_t{0}, ::recv(pair->first.get(), &byte, 1, 0));
     CPPUNIT_ASSERT_EQUAL(ssize_t{0}, ::recv(far.get(), &byte, 1, 0));
+  }
+
+  std::string keys() {
+    std::string out;
+    world_->run(ask_keys(client_.get(), &out));
+    return out;
+  }
+
+  void tells_which_keys_it_works_with() {
+    world_->shared().keys = "first";
+    CPPUNIT_ASSERT_EQUAL(std::string("first"), keys());
+    // As when a worker with renewed keys has taken the old one's place.
+    world_->retire();
+    world_->idle(Duration(50));
+    world_->shared().retiring = false;
+    world_->shared().keys = "second";
+    CPPUNIT_ASSERT_EQUAL(std::string("second"), keys());
+    service::TlsClient nowhere(world_->loop(), world_->socket_path() + ".absent");
+    std::string out = "?";
+    world_->run(ask_keys(&nowhere, &out));
+    CPPUNIT_ASSERT_EQUAL(std::string(), out);
   }
 
   void retiring_waits_for_reservations() {

@@ -27,6 +27,7 @@ class NamesTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(services_have_parameters);
   CPPUNIT_TEST(tables_have_settings);
   CPPUNIT_TEST(overrides);
+  CPPUNIT_TEST(deprecated_settings);
   CPPUNIT_TEST(printed_entry);
   CPPUNIT_TEST(folding);
   CPPUNIT_TEST_SUITE_END();
@@ -38,6 +39,16 @@ class NamesTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT((Words{"b", "c", "rca", "virtual_maps"}) == names.list({Class::user}));
     CPPUNIT_ASSERT((Words{"main.cf: unused parameter: a=$b"}) == names.unused_in_main());
     CPPUNIT_ASSERT(names.find("myhostname") == Class::builtin && !names.find("a"));
+  }
+
+  void deprecated_settings() {
+    const auto f = files("smtp_use_tls = yes\ntls_low_cipherlist = x\nmyhostname = a.test\n",
+                         {"25 inet n - n - - smtpd -o smtpd_enforce_tls=no"});
+    CPPUNIT_ASSERT((Words{"main.cf: support for parameter \"smtp_use_tls\" will be removed; instead, specify "
+                          "\"smtp_tls_security_level\"",
+                          "main.cf: parameter \"tls_low_cipherlist\" is ignored since 3.8",
+                          "master.cf: support for parameter \"smtpd_enforce_tls\" will be removed; instead, specify "
+                          "\"smtpd_tls_security_level\""}) == Names(f).deprecated());
   }
 
   void unused_and_undefined() {

@@ -67,7 +67,10 @@ class OptionsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("usage: sendmail [options]"), parse({"-Z"}).error().text);
     CPPUNIT_ASSERT_EQUAL(std::string("-n option not supported"), parse({"-n"}).error().text);
     CPPUNIT_ASSERT(!parse({"-B", "9BIT"}));
-    CPPUNIT_ASSERT(!parse({"-XVabc"}));
+    CPPUNIT_ASSERT_EQUAL(std::string("unsupported: -X/"), parse({"-X", "/log"}).error().text);
+    CPPUNIT_ASSERT_EQUAL(std::string("specify: -qIqueueid"), parse({"-qI"}).error().text);
+    CPPUNIT_ASSERT_EQUAL(std::string("specify: -qRsitename"), parse({"-qR"}).error().text);
+    CPPUNIT_ASSERT_EQUAL(std::string("-qS is not implemented"), parse({"-qSx"}).error().text);
   }
 
   void bad_dsn_options_are_ignored() {
@@ -78,7 +81,7 @@ class OptionsTest : public CppUnit::TestFixture {
   }
 
   void old_options_mean_nothing() {
-    const auto o = parse({"-Am", "-h", "5", "-Lx", "-m", "-om", "-o7", "-pSMTP", "-U", "-OFoo=bar", "-X", "/log", "u"});
+    const auto o = parse({"-Am", "-h", "5", "-Lx", "-m", "-om", "-o7", "-pSMTP", "-U", "-OFoo=bar", "u"});
     CPPUNIT_ASSERT(o.has_value() && o->mode == Mode::submit && !o->verp);
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, o->arguments.size());
   }

@@ -9,6 +9,7 @@
 
 #include "lib/async/pool.h"
 #include "lib/base/files.h"
+#include "lib/base/text.h"
 #include "tests/unit/lib/dns/server.h"
 
 namespace postern::dns {
@@ -58,6 +59,7 @@ class ResolverTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(cache_and_flush);
   CPPUNIT_TEST(changed_resolv_conf_is_noticed);
   CPPUNIT_TEST(reads_resolv_conf);
+  CPPUNIT_TEST(search_list);
   CPPUNIT_TEST(believed_servers_make_an_answer_secure);
   CPPUNIT_TEST(plain_answers_are_never_secure);
   CPPUNIT_TEST(what_cannot_be_validated_is_temporary);
@@ -229,6 +231,26 @@ class ResolverTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(Options::load(Trust::plain, TrustSource::automatic, "/nonexistent").has_value());
   }
 
+  void search_list() {
+    const auto conf = parse_resolv_conf("domain left.out\nsearch a.test b.test\noptions ndots:2\n");
+    CPPUNIT_ASSERT((conf.search == std::vector<std::string>{"a.test", "b.test"}));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, conf.ndots);
+    CPPUNIT_ASSERT(parse_resolv_conf("search a b\ndomain c d\n").search == std::vector<std::string>{"c"});
+    CPPUNIT_ASSERT_EQUAL(std::size_t{15}, parse_resolv_conf("options ndots:99 ndots:x\n").ndots);
+    const auto names = [&conf](std::string_view words, std::string_view name) {
+      return text::join(search_names(conf, parse_name_search(words).value(), name), " ");
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("x"), names("", "x"));
+    CPPUNIT_ASSERT_EQUAL(std::string("x.a.test x"), names("res_defnames", "x"));
+    CPPUNIT_ASSERT_EQUAL(std::string("x"), names("res_dnsrch", "x"));
+    CPPUNIT_ASSERT_EQUAL(std::string("x.a.test x.b.test x"), names("RES_DEFNAMES, res_dnsrch", "x"));
+    CPPUNIT_ASSERT_EQUAL(std::string("x.y"), names("res_defnames", "x.y"));
+    CPPUNIT_ASSERT_EQUAL(std::string("x.y.a.test x.y.b.test x.y"), names("res_dnsrch", "x.y"));
+    CPPUNIT_ASSERT_EQUAL(std::string("x.y.z x.y.z.a.test x.y.z.b.test"), names("res_dnsrch", "x.y.z"));
+    CPPUNIT_ASSERT_EQUAL(std::string("x."), names("res_defnames res_dnsrch", "x."));
+    CPPUNIT_ASSERT(!parse_name_search("res_debug"));
+  }
+
   void believed_servers_make_an_answer_secure() {
     async::ThreadPool pool(loop_, 2, 10);
     Options options = options_for(server_);
@@ -242,8 +264,19 @@ class ResolverTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(good.ok() && good.secure);
     const Answer plain = ask(loop_, resolver, "unsigned.example", Type::mx);
     CPPUNIT_ASSERT(plain.ok() && !plain.secure);
-    CPPUNIT_ASSERT(ask(loop_, resolver, "gone.example", Type::mx).status == Status::not_found);
+    const Answer gone = ask(loop_, resolver, "gone.example", Type::mx);
+    CPPUNIT_ASSERT(gone.status == Status::not_found && !gone.secure);
     CPPUNIT_ASSERT(ask(loop_, resolver, "broken.example", Type::mx).status == Status::temporary);
+    // That there is nothing may be as certain.
+    server_.set("none.example", 52, {.rcode = 0, .silent = false, .authentic = true, .records = {}});
+    server_.set("never.example", 52, {.rcode = 3, .silent = false, .authentic = true, .records = {}});
+    const Answer none = ask(loop_, resolver, "none.example", Type::tlsa);
+    CPPUNIT_ASSERT(none.status == Status::no_data && none.secure);
+    const Answer never = ask(loop_, resolver, "never.example", Type::tlsa);
+    CPPUNIT_ASSERT(never.status == Status::not_found && never.secure);
+    server_.set("", 2, {.rcode = 0, .silent = false, .authentic = true, .records = {{2, wire_name("ns.example")}}});
+    CPPUNIT_ASSERT(ask(loop_, resolver, ".", Type::ns).secure);
+    CPPUNIT_ASSERT(ask(loop_, resolver, ".", Type::mx).status == Status::malformed);
   }
 
   void plain_answers_are_never_secure() {
@@ -269,6 +302,12 @@ class ResolverTest : public CppUnit::TestFixture {
     options.anchors = "not an anchor\n";
     Resolver broken(loop_, options);
     CPPUNIT_ASSERT(ask(loop_, broken, "signed.example", Type::a).status == Status::temporary);
+    // Without any, all the world would be unsigned.
+    options.anchors = "; no key\n";
+    Resolver adrift(loop_, options);
+    const Answer answer = ask(loop_, adrift, "signed.example", Type::a);
+    CPPUNIT_ASSERT(answer.status == Status::temporary);
+    CPPUNIT_ASSERT_EQUAL(std::string("no DNSSEC trust anchor"), answer.detail);
   }
 
   void a_server_that_was_silent_is_used_again() {

@@ -7,11 +7,6 @@ namespace postern::mail {
 namespace {
 
 std::string path(std::string_view text, bool strict = false) { return parse_path(text, strict).value_or("(refused)"); }
-std::string split(std::string_view local, std::string_view delimiters, bool special = true) {
-  const auto parts = split_extension(local, delimiters, special);
-  if (parts.delimiter == 0) return std::string(parts.user);
-  return std::string(parts.user) + " " + parts.delimiter + " " + std::string(parts.extension);
-}
 
 class AddressTest : public CppUnit::TestFixture {
   CPPUNIT_TEST_SUITE(AddressTest);
@@ -21,7 +16,6 @@ class AddressTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(envelope_paths);
   CPPUNIT_TEST(envelope_paths_that_are_no_address);
   CPPUNIT_TEST(strict_paths);
-  CPPUNIT_TEST(extensions);
   CPPUNIT_TEST(table_keys_and_domains);
   CPPUNIT_TEST_SUITE_END();
 
@@ -121,21 +115,6 @@ class AddressTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("(refused)"), path("a@b.test (comment)", true));
     CPPUNIT_ASSERT_EQUAL(std::string("(refused)"), path("Some One <a@b.test>", true));
     CPPUNIT_ASSERT_EQUAL(std::string("(refused)"), path("a@b.test>", true));
-  }
-
-  void extensions() {
-    CPPUNIT_ASSERT_EQUAL(std::string("user + ext"), split("user+ext", "+"));
-    CPPUNIT_ASSERT_EQUAL(std::string("user + a+b"), split("user+a+b", "+"));
-    CPPUNIT_ASSERT_EQUAL(std::string("user - b+a"), split("user-b+a", "+-"));
-    CPPUNIT_ASSERT_EQUAL(std::string("user + "), split("user+", "+"));
-    CPPUNIT_ASSERT_EQUAL(std::string("+ext"), split("+ext", "+"));
-    CPPUNIT_ASSERT_EQUAL(std::string("user+ext"), split("user+ext", ""));
-    CPPUNIT_ASSERT_EQUAL(std::string("MAILER-DAEMON"), split("MAILER-DAEMON", "-"));
-    CPPUNIT_ASSERT_EQUAL(std::string("double-bounce"), split("double-bounce", "-"));
-    CPPUNIT_ASSERT_EQUAL(std::string("owner-list"), split("owner-list", "-"));
-    CPPUNIT_ASSERT_EQUAL(std::string("List-Request"), split("List-Request", "-"));
-    CPPUNIT_ASSERT_EQUAL(std::string("owner - list"), split("owner-list", "-", false));
-    CPPUNIT_ASSERT_EQUAL(std::string("owner-list + x"), split("owner-list+x", "+"));
   }
 
   void table_keys_and_domains() {

@@ -67,6 +67,7 @@ class MimeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(reports_headers_by_scope);
   CPPUNIT_TEST(nothing_is_lost_however_it_is_cut);
   CPPUNIT_TEST(text_right_behind_headers_is_body);
+  CPPUNIT_TEST(end_of_headers_can_be_marked_or_a_fault);
   CPPUNIT_TEST(messages_without_headers_or_body);
   CPPUNIT_TEST(digests_and_partial_messages);
   CPPUNIT_TEST(nesting_is_limited);
@@ -155,6 +156,24 @@ class MimeTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(declared.body8 && declared.declares8);
     CPPUNIT_ASSERT_EQUAL(0U, declared.faults);
     CPPUNIT_ASSERT_EQUAL(0U, parse("Subject: \xC3\xBC\n\n\xC3\xBC\n").faults);
+  }
+
+  void end_of_headers_can_be_marked_or_a_fault() {
+    const std::string_view text = "Subject: s\nno header\nX: y\n";
+    const std::string mark = "MIME-Error: message header was terminated by a non-empty line\n";
+    CPPUNIT_ASSERT_EQUAL(std::string("Subject: s\n\nno header\nX: y\n"), parse(text).output);
+    CPPUNIT_ASSERT_EQUAL("Subject: s\n" + mark + "\nno header\nX: y\n", parse(text, {.mark_header_end = true}).output);
+    const auto refused = parse(text, {.report_header_end = true});
+    CPPUNIT_ASSERT_EQUAL(mime_fault::kHeaderEnd, refused.faults);
+    CPPUNIT_ASSERT_EQUAL(std::string("no header"), refused.fault->text);
+    const MimeOptions both{.report_header_end = true, .mark_header_end = true};
+    // A good end, no end, and the headers of a part.
+    for (const std::string_view good : {"Subject: s\n\nno header\n", "Subject: s\n",
+                                        "Content-Type: multipart/mixed; boundary=b\n\n--b\nX: y\nno header\n--b--\n"}) {
+      const auto seen = parse(good, both);
+      CPPUNIT_ASSERT_EQUAL(0U, seen.faults);
+      CPPUNIT_ASSERT(seen.output.find("MIME-Error") == std::string::npos);
+    }
   }
 
   void encoded_composites_are_faults() {

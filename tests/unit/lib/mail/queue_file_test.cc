@@ -59,6 +59,7 @@ class QueueFileTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(envelope);
   CPPUNIT_TEST(content_is_not_read_for_the_envelope);
   CPPUNIT_TEST(recipients_in_portions);
+  CPPUNIT_TEST(recipients_given_back_are_read_again);
   CPPUNIT_TEST(incomplete_envelopes_are_refused);
   CPPUNIT_TEST(marks_in_place);
   CPPUNIT_TEST_SUITE_END();
@@ -220,6 +221,31 @@ class QueueFileTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(none.recipients.empty());
     CPPUNIT_ASSERT(read_more_recipients(fd.get(), none, kAllRecipients).value());
     CPPUNIT_ASSERT_EQUAL(std::size_t{11}, none.recipients.size());
+  }
+
+  void recipients_given_back_are_read_again() {
+    Message message;
+    message.recipients.clear();
+    for (int i = 0; i < 6; ++i) {
+      message.recipients += record('O', "o" + std::to_string(i)) + record('R', "r" + std::to_string(i));
+    }
+    const Fd fd = file_of(message.bytes());
+    auto envelope = read_envelope(fd.get(), 4).value();
+    unread_recipients(envelope, 4);  // there is none
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{3}, envelope.recipients_left);
+    unread_recipients(envelope, 1);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, envelope.recipients.size());
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{6}, envelope.recipients_left);
+    CPPUNIT_ASSERT(read_more_recipients(fd.get(), envelope, 100).value());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{7}, envelope.recipients.size());
+    CPPUNIT_ASSERT_EQUAL(std::string("r1"), envelope.recipients[1].address);
+    CPPUNIT_ASSERT_EQUAL(std::string("o1"), envelope.recipients[1].original);
+    CPPUNIT_ASSERT_EQUAL(std::string("three@b.test"), envelope.recipients.back().address);
+    // From the last segment, too.
+    unread_recipients(envelope, 6);
+    CPPUNIT_ASSERT(read_more_recipients(fd.get(), envelope, 100).value());
+    CPPUNIT_ASSERT_EQUAL(std::string("three@b.test"), envelope.recipients.back().address);
+    CPPUNIT_ASSERT_EQUAL(std::uint64_t{0}, envelope.recipients_left);
   }
 
   void incomplete_envelopes_are_refused() {

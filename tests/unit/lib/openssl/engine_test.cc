@@ -10,6 +10,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
+#include "lib/tls/trust_anchors.h"
 #include "tests/unit/lib/openssl/pki.h"
 
 namespace postern::openssl {
@@ -59,8 +60,11 @@ class EngineTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(both_chains_are_offered);
   CPPUNIT_TEST(names_must_match_at_verify);
   CPPUNIT_TEST(expired_and_strange_certificates);
+  CPPUNIT_TEST(chains_have_a_limit);
   CPPUNIT_TEST(fingerprints);
   CPPUNIT_TEST(dane_records);
+  CPPUNIT_TEST(old_protocols_where_nothing_is_verified);
+  CPPUNIT_TEST(trust_anchors_stand_for_the_cas);
   CPPUNIT_TEST(nothing_to_match_is_an_error);
   CPPUNIT_TEST(client_certificate);
   CPPUNIT_TEST(untrusted_client_certificate_is_reported_not_refused);
@@ -70,6 +74,7 @@ class EngineTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(large_transfer_in_chunks);
   CPPUNIT_TEST(bytes_behind_the_handshake_are_found_without_an_event);
   CPPUNIT_TEST(resumption_with_shared_ticket_keys);
+  CPPUNIT_TEST(a_resumed_session_keeps_its_verdict);
   CPPUNIT_TEST(no_resumption_across_services_or_without_keys);
   CPPUNIT_TEST(old_ticket_key_opens_but_does_not_seal);
   CPPUNIT_TEST(resumption_by_id_without_tickets);
@@ -171,7 +176,11 @@ class EngineTest : public CppUnit::TestFixture {
     const tls::TlsReport mismatch = client_report();
     CPPUNIT_ASSERT(mismatch.trust_level() == Trust::untrusted);
     CPPUNIT_ASSERT_EQUAL(std::string("num=62:hostname mismatch"), mismatch.verify_failure);
+    CPPUNIT_ASSERT(mismatch.certificate_problem() == tls::CertificateProblem::host_mismatch);
     CPPUNIT_ASSERT(!mismatch.chain_failure);
+    // A second address cannot be matched; a certificate without one does not get better by that.
+    client_.match = {"192.0.2.1", "192.0.2.2", "mx.test"};
+    CPPUNIT_ASSERT_EQUAL(std::string("num=64:IP address mismatch"), client_report().verify_failure);
     client_.match = {".test"};
     CPPUNIT_ASSERT(client_report().trust_level() == Trust::verified);
   }
@@ -194,6 +203,24 @@ class EngineTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(client_report().trust_level() == Trust::untrusted);
   }
 
+  // smtp_tls_scert_verifydepth: the certificates between the server's own and one that is trusted, and one more.
+  void chains_have_a_limit() {
+    const test::Identity one = test::make_identity({.name = "One", .issuer = &ca_, .authority = true});
+    const test::Identity two = test::make_identity({.name = "Two", .issuer = &one, .authority = true});
+    const test::Identity leaf = test::make_identity({.name = "mx.test", .issuer = &two});
+    server_.files.chain_files = directory_.write("long", test::key_pem(leaf) + test::certificate_pem(leaf) +
+                                                             test::certificate_pem(two) + test::certificate_pem(one));
+    client_.level = "verify";
+    client_.match = {"mx.test"};
+    for (const std::uint32_t depth : {1U, 2U, 9U}) {
+      client_.options.verify_depth = depth;
+      CPPUNIT_ASSERT(client_report().trust_level() == Trust::verified);
+    }
+    client_.options.verify_depth = 0;
+    CPPUNIT_ASSERT_EQUAL(std::string("certificate verification failed for h: certificate chain longer than limit(1)"),
+                         tls::verification_line(client_report(), "h"));
+  }
+
   void fingerprints() {
     const tls::TlsReport first = client_report();
     client_.level = "fingerprint";
@@ -202,7 +229,56 @@ class EngineTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(client_report().trust_level() == Trust::verified);
     }
     client_.match = {"00:11"};
-    CPPUNIT_ASSERT(client_report().trust_level() == Trust::untrusted);
+    const tls::TlsReport mismatch = client_report();
+    CPPUNIT_ASSERT(mismatch.trust_level() == Trust::untrusted);
+    CPPUNIT_ASSERT_EQUAL(
+        std::string("server certificate verification failed for h: num=65:no matching DANE TLSA records"),
+        tls::verification_line(mismatch, "h"));
+    CPPUNIT_ASSERT(mismatch.certificate_problem() == tls::CertificateProblem::not_trusted);
+  }
+
+  // TLSv1.1 signs with digests that the library's own limits exclude.
+  void old_protocols_where_nothing_is_verified() {
+    server_.options.protocols = "TLSv1.1";
+    server_.options.cipher_list = "ALL:@SECLEVEL=0";
+    client_.options.protocols = ">=TLSv1";
+    for (const char* level : {"may", "encrypt"}) {
+      client_.level = level;
+      CPPUNIT_ASSERT_EQUAL(std::string("TLSv1.1"), client_report().protocol);
+    }
+    client_.level = "verify";
+    client_.match = {"mx.test"};
+    Ends ends = pair();
+    ends.shake();
+    CPPUNIT_ASSERT(!ends.client->report().established);
+  }
+
+  void trust_anchors_stand_for_the_cas() {
+    const auto verified = [&](const std::string& name, const std::string& pem) {
+      client_.match = {name};
+      client_.tlsa = tls::parse_trust_anchors(pem).value();
+      return client_report().trust_level() == Trust::verified;
+    };
+    client_.level = "verify";
+    const test::Identity other = test::make_identity({.name = "Other CA", .authority = true});
+    const std::string leaf = files::read(server_.files.chain_files).value();
+    CPPUNIT_ASSERT(!verified("mx.test", test::certificate_pem(other)));  // though the CA file would do
+    client_.files.ca_file.clear();
+    CPPUNIT_ASSERT(verified("mx.test", test::certificate_pem(ca_)));
+    CPPUNIT_ASSERT(verified("mx.test", test::certificate_pem(other) + test::certificate_pem(ca_)));
+    CPPUNIT_ASSERT(!verified("other.test", test::certificate_pem(ca_)));
+    CPPUNIT_ASSERT(verified("mx.test", test::public_key_pem(ca_)));
+    CPPUNIT_ASSERT(!verified("mx.test", test::public_key_pem(other)));
+    CPPUNIT_ASSERT(verified("mx.test", leaf));
+    CPPUNIT_ASSERT(!verified("other.test", leaf));
+    // No name is sent to the server because of it.
+    CPPUNIT_ASSERT(client_.servername.empty());
+    Ends ends = shaken();
+    CPPUNIT_ASSERT(SSL_get_servername(ends.server->session(), TLSEXT_NAMETYPE_host_name) == nullptr);
+    client_.tlsa = {"2 0 0 3000"};
+    const auto context = Context::client(keys(client_.files), client_);
+    CPPUNIT_ASSERT(context.has_value());
+    CPPUNIT_ASSERT(!Engine::client(*context, 0, client_).has_value());
   }
 
   void dane_records() {
@@ -226,7 +302,7 @@ class EngineTest : public CppUnit::TestFixture {
       CPPUNIT_ASSERT(!Engine::client(*context, 0, client_).has_value());
     }
     client_.level = "dane";
-    client_.tlsa = {"9 9 9 00"};
+    client_.tlsa.clear();
     CPPUNIT_ASSERT(!Engine::client(*context, 0, client_).has_value());
   }
 
@@ -354,6 +430,46 @@ class EngineTest : public CppUnit::TestFixture {
     client_.options.protocols = "<=TLSv1.2";
     const Secret older = session_from(ticket_keys('k'));
     CPPUNIT_ASSERT(shaken(older.reveal(), ticket_keys('k')).server->report().resumed);
+  }
+
+  // A server that was not the right one does not become it by being asked again.
+  void a_resumed_session_keeps_its_verdict() {
+    const auto verdicts = [this](const std::string& what) {
+      const Secret session = session_from(ticket_keys('k'));
+      Ends ends = shaken(session.reveal(), ticket_keys('k'));
+      const tls::TlsReport report = ends.client->report();
+      CPPUNIT_ASSERT_MESSAGE(what, report.resumed);
+      return report;
+    };
+    client_.level = "verify";
+    for (const char* protocols : {">=TLSv1.3", "<=TLSv1.2"}) {
+      client_.options.protocols = protocols;
+      client_.match = {"mx.test"};
+      CPPUNIT_ASSERT(verdicts("right").trust_level() == Trust::verified);
+      client_.match = {"other.test"};
+      const tls::TlsReport wrong = verdicts("wrong");
+      CPPUNIT_ASSERT(wrong.trust_level() == Trust::untrusted);
+      CPPUNIT_ASSERT_EQUAL(std::string("num=62:hostname mismatch"), wrong.verify_failure);
+      client_.match = {"mx.test"};
+      client_.tlsa = tls::parse_trust_anchors(test::certificate_pem(ca_)).value();
+      CPPUNIT_ASSERT(verdicts("anchor").trust_level() == Trust::verified);
+      const test::Identity other = test::make_identity({.name = "Other CA", .authority = true});
+      client_.tlsa = tls::parse_trust_anchors(test::certificate_pem(other)).value();
+      CPPUNIT_ASSERT(verdicts("other anchor").trust_level() == Trust::untrusted);
+      client_.tlsa.clear();
+      client_.files.ca_file.clear();
+      const tls::TlsReport unknown = verdicts("unknown issuer");
+      CPPUNIT_ASSERT(unknown.trust_level() == Trust::untrusted);
+      CPPUNIT_ASSERT_EQUAL(std::string("untrusted issuer /O=Tests/CN=Test CA"), unknown.verify_failure);
+      client_.files.ca_file = trust_;
+    }
+    const std::string right = server_.files.chain_files;
+    server_.files.chain_files = chain("past", {.name = "mx.test", .issuer = &ca_, .days = -1});
+    CPPUNIT_ASSERT(verdicts("expired").trust_level() == Trust::untrusted);
+    server_.files.chain_files = right;
+    client_.level = "fingerprint";
+    client_.match = {"00:11"};
+    CPPUNIT_ASSERT(verdicts("fingerprint").trust_level() == Trust::untrusted);
   }
 
   void no_resumption_across_services_or_without_keys() {

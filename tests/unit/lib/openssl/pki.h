@@ -77,6 +77,10 @@ inline std::string key_pem(const Identity& identity) {
       [&](BIO* bio) { PEM_write_bio_PrivateKey(bio, identity.key.get(), nullptr, nullptr, 0, nullptr, nullptr); });
 }
 
+inline std::string public_key_pem(const Identity& identity) {
+  return pem([&](BIO* bio) { PEM_write_bio_PUBKEY(bio, identity.key.get()); });
+}
+
 class Directory {
  public:
   Directory() {

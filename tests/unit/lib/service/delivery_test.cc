@@ -46,6 +46,12 @@ async::Task<> request_delivery(async::Loop* loop, Fd fd, DeliveryRequest request
                                std::vector<DeliveryResult>* out) {
   async::Stream stream(*loop, std::move(fd));
   ipc::put_hello(stream, kDeliveryProtocol, kDeliveryVersion);
+  // The agent is heard of before it is given anything.
+  const async::Io said = co_await stream.flush(deadline_in(kLong));
+  if (said != async::Io::ok) co_return;
+  const Result<> hello =
+      co_await ipc::expect_hello(stream, std::string(kDeliveryProtocol), kDeliveryVersion, deadline_in(kLong));
+  if (!hello) co_return;
   for (int i = 0; i < times; ++i) {
     ipc::put_message(stream, 1, request);
     const async::Io io = co_await stream.flush(deadline_in(kLong));
@@ -54,6 +60,18 @@ async::Task<> request_delivery(async::Loop* loop, Fd fd, DeliveryRequest request
     if (!frame) co_return;
     if (auto result = ipc::decode<DeliveryResult>(frame->payload)) out->push_back(*result);
   }
+}
+
+async::Task<> await_leave(async::Loop* loop, Fd fd, bool* told) {
+  async::Stream stream(*loop, std::move(fd));
+  ipc::put_hello(stream, kDeliveryProtocol, kDeliveryVersion);
+  const async::Io io = co_await stream.flush(deadline_in(kLong));
+  if (io != async::Io::ok) co_return;
+  const Result<> hello =
+      co_await ipc::expect_hello(stream, std::string(kDeliveryProtocol), kDeliveryVersion, deadline_in(kLong));
+  if (!hello) co_return;
+  const Result<ipc::Frame> frame = co_await ipc::read_frame(stream, deadline_in(kLong));
+  *told = frame && frame->id == kLeaving;
 }
 
 Outcome outcome(const std::string& status) {
@@ -80,6 +98,7 @@ class DeliveryTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(locked_message_is_left_alone);
   CPPUNIT_TEST(server_defers_what_the_agent_forgot);
   CPPUNIT_TEST(server_says_nothing_of_a_message_that_is_gone);
+  CPPUNIT_TEST(agent_that_retires_takes_its_leave);
   CPPUNIT_TEST(request_of_a_queue_manager_that_has_gone_is_dropped);
   CPPUNIT_TEST_SUITE_END();
 
@@ -274,6 +293,21 @@ class DeliveryTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::int64_t{3}, results[0].unrecorded);
     CPPUNIT_ASSERT(recorded_.lines.empty());
     CPPUNIT_ASSERT(!log_->has("to=<"));
+  }
+
+  // Not as after a crash: whoever was about to send a request knows that it was not seen.
+  void agent_that_retires_takes_its_leave() {
+    auto pair = socket_pair(SOCK_STREAM | SOCK_NONBLOCK);
+    AgentConnection connection;
+    connection.fd = std::move(pair->first);
+    connection.retiring = [] { return true; };
+    connection.give_away = [](const std::string&, int, const std::string&) { return false; };
+    const async::TaskId server =
+        loop_.spawn(serve_deliveries(loop_, std::move(connection), *reporter_, options_, settle_first));
+    bool told = false;
+    test::run(loop_, await_leave(&loop_, std::move(pair->second), &told));
+    CPPUNIT_ASSERT(told);
+    CPPUNIT_ASSERT(test::turn_until(loop_, [&] { return !loop_.running(server); }));
   }
 
   void request_of_a_queue_manager_that_has_gone_is_dropped() {

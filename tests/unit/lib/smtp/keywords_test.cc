@@ -71,6 +71,7 @@ class KeywordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(
         std::string("PIPELINING STARTTLS DSN"),
         keyword_names(keyword::kDsn | keyword::kPipelining | keyword::kStartTls | keyword::kSilentDiscard));
+    CPPUNIT_ASSERT_EQUAL(std::string("VERP XCLIENT"), keyword_names(keyword::kVerp | keyword::kXclient));
   }
 };
 CPPUNIT_TEST_SUITE_REGISTRATION(KeywordsTest);

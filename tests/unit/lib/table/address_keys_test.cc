@@ -27,7 +27,6 @@ class AddressKeysTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(order_of_access);
   CPPUNIT_TEST(order_of_transport);
   CPPUNIT_TEST(domains_and_networks);
-  CPPUNIT_TEST(extensions);
   CPPUNIT_TEST_SUITE_END();
 
   void is(const std::string& expected, const std::string& actual) { CPPUNIT_ASSERT_EQUAL(expected, actual); }
@@ -56,17 +55,6 @@ class AddressKeysTest : public CppUnit::TestFixture {
     is("a.b", shown(domain_keys("a.b", Parents::none)));
     is("192.0.2.1 192.0.2 192.0 192", shown(network_keys("192.0.2.1")));
     is("2001:db8::1 2001:db8 2001", shown(network_keys("2001:db8::1")));
-  }
-
-  void extensions() {
-    is("user", split_extension("user+a-b", "+-").user);
-    is("a-b", split_extension("user+a-b", "+-").extension.value());
-    CPPUNIT_ASSERT_EQUAL('-', split_extension("user-a+b", "+-").delimiter);
-    CPPUNIT_ASSERT(split_extension("user+", "+").extension == "");
-    for (const char* whole : {"owner-list", "list-request", "MAILER-DAEMON", "double-bounce", "+x", "", "plain"}) {
-      CPPUNIT_ASSERT(!split_extension(whole, "+-").extension);
-    }
-    CPPUNIT_ASSERT(split_extension("owner+list", "+").extension == "list");
   }
 };
 

@@ -32,6 +32,7 @@ class DatabaseTest : public TableFixture {
   CPPUNIT_TEST(lmdb_grows_beyond_its_map);
   CPPUNIT_TEST(new_files_get_the_mode);
   CPPUNIT_TEST(utf8_is_checked_and_folded);
+  CPPUNIT_TEST(folding);
   CPPUNIT_TEST_SUITE_END();
 
   static constexpr std::array kTypes{"hash", "btree", "lmdb", "cdb"};
@@ -262,6 +263,23 @@ class DatabaseTest : public TableFixture {
       const auto mode = std::filesystem::status(file(type)).permissions();
       CPPUNIT_ASSERT_EQUAL(0600, static_cast<int>(mode));
     }
+  }
+
+  // What is not UTF-8 is folded as ASCII: the same bytes always find the same key, and no lookup fails for them.
+  void folding() {
+    same("j\xC3\xB6rg@b\xC3\xBC.test", fold_utf8("J\xC3\x96RG@B\xC3\x9C.Test"));
+    same("abc", fold_utf8("ABC"));
+    same(
+        "stra"
+        "ss"
+        "e",
+        fold_utf8("STRA\xC3\x9F"
+                  "E"));
+    same(
+        "\xFF"
+        "a\xC3",
+        fold_utf8("\xFF"
+                  "A\xC3"));
   }
 
   void utf8_is_checked_and_folded() {

@@ -13,6 +13,8 @@ class PolicyTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(policy_with_attributes);
   CPPUNIT_TEST(match_lists);
   CPPUNIT_TEST(mistakes_are_errors);
+  CPPUNIT_TEST(mistakes_in_known_words);
+  CPPUNIT_TEST(attributes_mean_nothing_without_tls);
   CPPUNIT_TEST_SUITE_END();
 
   void level_names_go_both_ways() {
@@ -58,6 +60,8 @@ class PolicyTest : public CppUnit::TestFixture {
     const auto names = parse_policy("secure match=nexthop:dot-nexthop match=mx1.dest.test");
     CPPUNIT_ASSERT(names.has_value());
     CPPUNIT_ASSERT(names->match == (std::vector<std::string>{"nexthop", "dot-nexthop", "mx1.dest.test"}));
+    const auto one = parse_policy("secure match=a|b");
+    CPPUNIT_ASSERT(one && one->match == std::vector<std::string>{"a|b"});
     const auto digests = parse_policy("fingerprint match=AA:BB|CC:DD");
     CPPUNIT_ASSERT(digests.has_value());
     CPPUNIT_ASSERT(digests->match == (std::vector<std::string>{"AA:BB", "CC:DD"}));
@@ -65,11 +69,38 @@ class PolicyTest : public CppUnit::TestFixture {
 
   // A policy that is not understood must not become a weaker one.
   void mistakes_are_errors() {
-    for (const char* text : {"", "frobnicate", "encrypt cihpers=high", "encrypt ciphers", "encrypt ciphers=",
-                             "may match=a.test", "none protocols=TLSv1.2", "verify ciphers=high ciphers=medium",
-                             "encrypt connection_reuse=maybe", "may tafile=/etc/ca.pem"}) {
+    for (const char* text : {"", "frobnicate", "encrypt cihpers=high", "encrypt ciphers",
+                             "encrypt ciphers=", "may match=a.test", "verify ciphers=high ciphers=medium",
+                             "encrypt connection_reuse=maybe", "may tafile=/etc/ca.pem", "half-dane"}) {
       CPPUNIT_ASSERT_MESSAGE(text, !parse_policy(text).has_value());
     }
+  }
+
+  void mistakes_in_known_words() {
+    const auto error = [](const char* text) { return parse_policy(text).error().text; };
+    CPPUNIT_ASSERT_EQUAL(std::string("invalid empty policy"), error(" , "));
+    CPPUNIT_ASSERT_EQUAL(std::string("attribute \"match\" invalid at security level \"encrypt\""),
+                         error("encrypt match=a.test"));
+    CPPUNIT_ASSERT_EQUAL(std::string("attribute \"tafile\" invalid at security level \"fingerprint\""),
+                         error("fingerprint match=AA tafile=/ca.pem"));
+    CPPUNIT_ASSERT_EQUAL(std::string("malformed attribute/value pair \"ciphers\": missing '=' after attribute name"),
+                         error("encrypt ciphers"));
+    CPPUNIT_ASSERT_EQUAL(std::string("attribute \"match\" has empty value"), error("verify match="));
+    CPPUNIT_ASSERT_EQUAL(std::string("attribute \"ciphers\" is specified multiple times"),
+                         error("may ciphers=high ciphers=high"));
+    CPPUNIT_ASSERT_EQUAL(std::string("attribute \"connection_reuse\" has bad value: \"2\""),
+                         error("may connection_reuse=2"));
+    CPPUNIT_ASSERT_EQUAL(std::string("\"servername=a..b\" specifies an invalid hostname"),
+                         error("may servername=a..b"));
+    CPPUNIT_ASSERT(error("verify enable_rpk=yes").find("OpenSSL 3.2") != std::string::npos);
+    CPPUNIT_ASSERT(parse_policy("verify enable_rpk=no").has_value());
+  }
+
+  void attributes_mean_nothing_without_tls() {
+    std::vector<std::string> ignored;
+    const auto policy = parse_policy("none ciphers=high, match=x", &ignored);
+    CPPUNIT_ASSERT(policy && policy->level == Level::none && !policy->ciphers && policy->match.empty());
+    CPPUNIT_ASSERT(ignored == (std::vector<std::string>{"ciphers=high", "match=x"}));
   }
 };
 

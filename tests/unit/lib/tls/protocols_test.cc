@@ -47,7 +47,7 @@ class ProtocolsTest : public CppUnit::TestFixture {
     for (const char* text : {"TLSv1.4", ">=", ">=03", "!>=TLSv1", "<=TLSv9", ">=0303x"}) {
       const auto parsed = parse_protocols(text);
       CPPUNIT_ASSERT_MESSAGE(text, !parsed.has_value());
-      CPPUNIT_ASSERT_EQUAL("invalid TLS protocol list \"" + std::string(text) + "\"", parsed.error().text);
+      CPPUNIT_ASSERT_EQUAL("Invalid TLS protocol list \"" + std::string(text) + "\"", parsed.error().text);
     }
   }
 

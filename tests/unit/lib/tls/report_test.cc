@@ -93,6 +93,9 @@ class ReportTest : public CppUnit::TestFixture {
     report.verify_failure = "num=62:hostname mismatch";
     CPPUNIT_ASSERT_EQUAL(std::string("server certificate verification failed for h: num=62:hostname mismatch"),
                          verification_line(report, "h"));
+    report.verify_failure = "certificate has expired";
+    CPPUNIT_ASSERT_EQUAL(std::string("client certificate verification failed for h: certificate has expired"),
+                         verification_line(report, "h", Role::server));
     report.verify_failure = "untrusted issuer /O=Tests/CN=Other CA";
     report.chain_failure = true;
     CPPUNIT_ASSERT_EQUAL(std::string("certificate verification failed for h: untrusted issuer /O=Tests/CN=Other CA"),

@@ -21,6 +21,8 @@ class SettingsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(options_of_another_service_have_another_identity);
   CPPUNIT_TEST(mandatory_level_uses_the_mandatory_parameters);
   CPPUNIT_TEST(policy_replaces_parameters);
+  CPPUNIT_TEST(grades_choose_groups);
+  CPPUNIT_TEST(log_levels);
   CPPUNIT_TEST(mistakes_name_what_is_wrong);
   CPPUNIT_TEST(travels_as_a_message);
   CPPUNIT_TEST_SUITE_END();
@@ -83,6 +85,33 @@ class SettingsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("smtp"), may->service);
   }
 
+  void grades_choose_groups() {
+    const auto groups = [](const std::string& grade) {
+      const auto settings = server_settings(configured("smtpd_tls_eecdh_grade = " + grade +
+                                                       "\ntls_eecdh_auto_curves = A B\ntls_ffdhe_auto_groups = F\n"
+                                                       "tls_eecdh_strong_curve = S\ntls_eecdh_ultra_curve = U\n"),
+                                            "smtpd_tls_", Level::may);
+      return settings ? settings->options.groups : settings.error().text;
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("A B F"), groups("auto"));
+    CPPUNIT_ASSERT_EQUAL(std::string("S F"), groups("strong"));
+    CPPUNIT_ASSERT_EQUAL(std::string("U F"), groups("Ultra"));
+    CPPUNIT_ASSERT_EQUAL(std::string("F"), groups("none"));
+    CPPUNIT_ASSERT_EQUAL(std::string("invalid smtpd_tls_eecdh_grade \"extreme\""), groups("extreme"));
+  }
+
+  void log_levels() {
+    const auto level = [](const std::string& value) -> int {
+      const auto settings =
+          server_settings(configured("smtpd_tls_loglevel = " + value + "\n"), "smtpd_tls_", Level::may);
+      return settings ? static_cast<int>(settings->options.loglevel) : -1;
+    };
+    CPPUNIT_ASSERT_EQUAL(0, level("0"));
+    CPPUNIT_ASSERT_EQUAL(4, level("4"));
+    CPPUNIT_ASSERT_EQUAL(-1, level("5"));
+    CPPUNIT_ASSERT_EQUAL(-1, level("much"));
+  }
+
   void policy_replaces_parameters() {
     const auto config = configured("smtp_tls_mandatory_ciphers = medium\ntls_high_cipherlist = H\n");
     const auto policy = parse_policy("secure ciphers=high protocols=TLSv1.2 match=a.test exclude=MD5");
@@ -93,15 +122,24 @@ class SettingsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("TLSv1.2"), settings->options.protocols);
     CPPUNIT_ASSERT_EQUAL(std::string("H:!MD5:!eNULL:!aNULL"), settings->options.cipher_list);
     CPPUNIT_ASSERT(settings->match == std::vector<std::string>{"a.test"});
+    const auto strategies = parse_policy("verify match=hostname:nexthop servername=nexthop");
+    CPPUNIT_ASSERT(strategies.has_value());
+    const auto named = client_settings(config, "smtp_tls_", *strategies, {"dest.test", "mx.dest.test"});
+    CPPUNIT_ASSERT(named && named->match == (std::vector<std::string>{"mx.dest.test", "dest.test"}));
+    CPPUNIT_ASSERT_EQUAL(std::string("dest.test"), named->servername);
+    const auto digests = parse_policy("fingerprint match=AB:CD");
+    CPPUNIT_ASSERT(digests.has_value());
+    const auto kept = client_settings(config, "smtp_tls_", *digests, {"dest.test", "mx.dest.test"});
+    CPPUNIT_ASSERT(kept && kept->match == std::vector<std::string>{"AB:CD"});
   }
 
   void mistakes_name_what_is_wrong() {
     const auto grade = server_settings(configured("smtpd_tls_ciphers = extreme\n"), "smtpd_tls_", Level::may);
     CPPUNIT_ASSERT(!grade.has_value());
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid TLS cipher grade \"extreme\""), grade.error().text);
+    CPPUNIT_ASSERT_EQUAL(std::string("invalid cipher grade: \"extreme\""), grade.error().text);
     const auto protocols = server_settings(configured("smtpd_tls_protocols = TLSv7\n"), "smtpd_tls_", Level::may);
     CPPUNIT_ASSERT(!protocols.has_value());
-    CPPUNIT_ASSERT_EQUAL(std::string("invalid TLS protocol list \"TLSv7\""), protocols.error().text);
+    CPPUNIT_ASSERT_EQUAL(std::string("Invalid TLS protocol list \"TLSv7\""), protocols.error().text);
   }
 
   void travels_as_a_message() {
