@@ -252,6 +252,9 @@ install: all
 	ln -sf smtp $(DESTDIR)$(libexecdir)/lmtp
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/mailq
 	ln -sf $(sbindir)/sendmail $(DESTDIR)$(bindir)/newaliases
+	test -e $(DESTDIR)$(sysconfdir)/main.cf || sed -e 's|^command_directory = .*|command_directory = $(sbindir)|' \
+	  -e 's|^daemon_directory = .*|daemon_directory = $(libexecdir)|' conf/main.cf | \
+	  install -m 644 /dev/stdin $(DESTDIR)$(sysconfdir)/main.cf
 	for f in $(CONF_FILES); do test -e $(DESTDIR)$(sysconfdir)/$$f || install -m 644 conf/$$f $(DESTDIR)$(sysconfdir); done
 	for f in $(MAN_PAGES); do install -D -m 644 $$f $(DESTDIR)$(mandir)/man$${f##*.}/$${f##*/}; done
 	for l in $(MAN_LINKS); do n=$${l%%:*}; ln -sf $${l#*:} $(DESTDIR)$(mandir)/man$${n##*.}/$$n; done

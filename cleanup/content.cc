@@ -92,6 +92,10 @@ async::Task<> Intake::handle(std::vector<MimeEvent> events) {
 async::Task<> Intake::handle_header(MimeEvent event) {
   // Readers of headers end at a NUL: what stands behind it would only be seen by some.
   std::string header(event.text.substr(0, event.text.find('\0')));
+  // "Subject : x" is a header to some and text to others.
+  if (const std::size_t name = mail::header_name_length(header); name > 0 && header[name] != ':') {
+    header.erase(name, header.find(':', name) - name);
+  }
   const mail::HeaderInfo* info = event.header;
   if (inspects()) {
     const CheckAction done = co_await inspect_header(event.scope, &header);
@@ -106,8 +110,9 @@ async::Task<> Intake::handle_header(MimeEvent event) {
       refuse(CleanupStatus::hops, "too many hops");
     }
     if (info != nullptr && (info->sender || info->recipient)) header = co_await rewrite_header(std::move(header), info);
-    if (!text::is_ascii(header)) send_options_ |= mail::send_option::kSmtpUtf8Header;
   }
+  // An attached message's headers want the same of the next hop.
+  if (!text::is_ascii(header)) send_options_ |= mail::send_option::kSmtpUtf8Header;
   for (const auto line : text::fields(header, '\n')) write_text('N', line);
 }
 

@@ -141,9 +141,10 @@ async::Task<> Intake::expand_recipient(std::string address, std::string original
 void Intake::put_recipient(const std::string& address, const std::string& original, const std::string& orcpt,
                            unsigned notify) {
   if (!text::is_ascii(address)) utf8_recipient_ = true;
-  std::string key = text::lower(address);
+  std::string key = address;
   if (params_.enable_original_recipient) key += "\n" + original + "\n" + orcpt + "\n" + std::to_string(notify);
-  if (!seen_.insert(std::move(key)).second) return;
+  // Nobody wants a second copy for having been named in other letters.
+  if (!seen_.insert(text::lower(key)).second) return;
   put_warning_time();
   if (notify != 0) write('A', "notify_flags=" + std::to_string(notify));
   if (!orcpt.empty()) write('A', "dsn_orig_rcpt=" + orcpt);

@@ -34,6 +34,8 @@ void add_plain(std::span<const Token> tokens, std::vector<Destination>& out) {
   const auto first =
       std::ranges::find_if(tokens, [](const Token& t) { return is_word(t) || is(t, '@') || is(t, ':'); });
   if (first == tokens.end()) return;
+  // An angle bracket that nothing opened.
+  while (tokens.back().kind == Token::Kind::blank || is(tokens.back(), '>')) tokens = tokens.first(tokens.size() - 1);
   std::string text = mail::read_address(tokens).internal;
   if (text.starts_with('|')) {
     out.push_back({Kind::command, text.substr(1), false});

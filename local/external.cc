@@ -91,6 +91,7 @@ async::Task<bool> Attempt::to_command(Target target, std::string command, std::o
   spec.time_limit = params_.command_time_limit;
   spec.patience = {params_.fork_attempts, params_.fork_delay};
   spec.file_size_limit = params_.mailbox_size_limit;
+  spec.speaker = "local: fatal: ";
   const mail::MessageCopy copy = copy_for(target, "command");
   mail::CopyReader reader(copy, mail::CopyForm::command);
   service::CommandInput input = [&reader](std::string& out) { return reader.next(out); };

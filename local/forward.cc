@@ -29,7 +29,10 @@ Result<OpenFile> open_file(const std::string& path, uid_t uid, gid_t gid, int ex
   if (!as_user) return fail(as_user.error().text, EIO);
   // O_NONBLOCK: the name may be a FIFO.
   OpenFile out{Fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | extra)), {}};
-  if (!out.fd || ::fstat(out.fd.get(), &out.st) < 0) return fail(errno_text(errno), errno);
+  const int code = errno;
+  // Below a directory that its owner cannot enter, there is no file for him.
+  if (!out.fd && code == EACCES && ::lstat(path.c_str(), &out.st) < 0) return fail(errno_text(code), ENOENT);
+  if (!out.fd || ::fstat(out.fd.get(), &out.st) < 0) return fail(errno_text(code), code);
   return out;
 }
 

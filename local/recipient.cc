@@ -67,7 +67,7 @@ async::Task<std::optional<bool>> Attempt::try_forward(const Target* target, cons
 async::Task<std::optional<bool>> Attempt::try_transport(const Target* target, const table::Maps* maps,
                                                         std::string fallback) {
   table::Answer found = co_await maps->find(target->user);
-  if (!found) co_return co_await tell(target, make_outcome("4.3.0", maps->title() + " lookup failure"));
+  if (!found) co_return co_await tell(target, make_outcome("4.3.0", "table lookup failure"));
   std::string destination = *found ? **found : std::move(fallback);
   if (destination.empty()) co_return std::nullopt;
   if (!first_time("pass " + target->user)) co_return true;
@@ -101,7 +101,7 @@ async::Task<bool> Attempt::to_unknown(Target target) {
   std::optional<bool> passed =
       co_await try_transport(&target, &shared_.fallback_transports, params_.fallback_transport);
   if (passed) co_return *passed;
-  if (!params_.luser_relay.empty()) co_return co_await to_luser_relay(std::move(target));
+  if (!params_.luser_relay.empty() && !target.relayed) co_return co_await to_luser_relay(std::move(target));
   // Mail to the people who have to answer for the system must not bounce back and forth.
   for (const auto* required : {"postmaster", "mailer-daemon", "double-bounce"}) {
     if (target.user != required) continue;
@@ -113,14 +113,16 @@ async::Task<bool> Attempt::to_unknown(Target target) {
 
 async::Task<bool> Attempt::to_luser_relay(Target target) {
   if (!first_time("luser " + target.local)) co_return true;
-  const auto address = expand_text(params_.luser_relay, target, std::nullopt, params_.recipient_delimiter,
-                                   params_.forward_expansion_filter);
+  // No shell and no file name is made of it: nothing needs to be censored.
+  const auto address =
+      expand_text(params_.luser_relay, target, std::nullopt, params_.recipient_delimiter, std::nullopt);
   if (!address || text::trim(*address).empty()) {
     log::warning("luser_relay: an address is needed: {}", address ? *address : address.error().text);
     co_return co_await tell(&target, make_outcome("4.3.5", "mail system configuration error"));
   }
   // One address, whatever it looks like: strangers have a say in what a local part looks like.
   Destination relay{Destination::Kind::address, std::string(text::trim(*address)), false};
+  target.relayed = true;
   co_return co_await to_address(std::move(target), std::move(relay), "");
 }
 

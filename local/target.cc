@@ -29,7 +29,7 @@ void split_target(Target& target, std::string_view delimiters, bool owner_reques
 }
 
 Result<std::string> expand_text(std::string_view text, const Target& target, const std::optional<User>& user,
-                                std::string_view delimiters, std::string_view filter) {
+                                std::string_view delimiters, std::optional<std::string_view> filter) {
   const auto value_of = [&](std::string_view name) -> std::optional<std::string> {
     if (name == "user") return target.user;
     if (name == "home") return user ? user->home : std::string();
@@ -47,7 +47,7 @@ Result<std::string> expand_text(std::string_view text, const Target& target, con
   return config::expand_once(text, [&](std::string_view name) -> std::optional<std::string> {
     const auto value = value_of(name);
     if (!value) return std::nullopt;
-    return service::censor(*value, filter);
+    return filter ? service::censor(*value, *filter) : *value;
   });
 }
 

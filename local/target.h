@@ -31,6 +31,7 @@ struct Target {
   bool resubmit = false;        // below an owner alias or an :include: file: users get it as new mail
   bool owned = false;           // the sender is an owner alias
   bool direct = false;          // \user
+  bool relayed = false;         // luser_relay has had its say
   std::string parent_alias;     // whose expansion this is
   std::string forward_user;     // whose .forward file this is from
   std::optional<User> context;  // the user on whose behalf files are written and commands run
@@ -42,9 +43,9 @@ struct Target {
 void split_target(Target& target, std::string_view delimiters, bool owner_request_special);
 
 // $user $home $shell $local $recipient $extension $domain $recipient_delimiter in main.cf texts that local(8) expands
-// per recipient, with the conditional forms of main.cf. Values of the message are censored by `filter`.
+// per recipient, with the conditional forms of main.cf. Values of the message are censored by `filter` (nullopt: not).
 [[nodiscard]] Result<std::string> expand_text(std::string_view text, const Target& target,
                                               const std::optional<User>& user, std::string_view delimiters,
-                                              std::string_view filter);
+                                              std::optional<std::string_view> filter);
 
 }  // namespace postern::local

@@ -112,6 +112,7 @@ async::Task<> Manager::call_agent(Transport* transport) {
 service::DeliveryRequest Manager::request_for(const Pick& pick) const {
   const Message& message = *pick.entry.message;
   service::DeliveryRequest request = message.request(params_.confirm_delay_cleared);
+  request.queue_name = queue_.directory("active", message.id());
   request.nexthop = pick.queue->nexthop;
   if (pick.queue->cache_load) request.flags |= service::delivery_flag::kCacheLoad;
   if (pick.queue->cache_store) request.flags |= service::delivery_flag::kCacheStore;

@@ -10,6 +10,7 @@
 #include "lib/base/files.h"
 #include "lib/base/text.h"
 #include "lib/mail/address.h"
+#include "lib/mail/verify_sender.h"
 #include "lib/service/flow.h"
 #include "qmgr/manager.h"
 
@@ -191,25 +192,34 @@ async::Task<service::ResolveReply> Manager::route_by_table(MessagePtr message, s
   co_return std::move(*reply);
 }
 
-// Notices to the postmaster that nobody wants come home here: they end.
-bool Manager::discard_double_bounce(const Message& message, const mail::QueueRecipient& recipient,
-                                    const service::ResolveReply& route) const {
+// Notices to the postmaster that nobody wants come home here, and what is sent to the sender of address probes.
+bool Manager::ends_here(const mail::QueueRecipient& recipient, const service::ResolveReply& route) const {
   if ((route.flags & service::resolve_flag::kLocal) == 0) return false;
-  if (!text::iequals(mail::split_address(recipient.address).local, params_.double_bounce_sender)) return false;
-  service::RequestRecipient who;
-  who.original = recipient.original;
-  who.address = recipient.address;
+  const std::string_view local = mail::split_address(recipient.address).local;
+  if (text::iequals(local, params_.double_bounce_sender)) return true;
+  const auto ttl = std::chrono::duration_cast<std::chrono::seconds>(params_.address_verify_sender_ttl).count();
+  const std::string_view prober = mail::split_address(params_.address_verify_sender).local;
+  return ttl > 0 && mail::is_verify_sender(local, prober, ttl, wall_now().seconds);
+}
+
+async::Task<> Manager::discard_double_bounce(MessagePtr message, const mail::QueueRecipient* recipient) {
+  // The next queue manager does it.
+  if (message->given_back) co_return;
+  const Message::Work work(*message);
+  service::DeliveryRequest request = message->request();
+  request.recipients.push_back(
+      {recipient->original, recipient->address, recipient->offset, recipient->dsn_orig_rcpt, recipient->notify});
   service::Outcome outcome;
   outcome.relay = "none";
   outcome.status = "2.0.0";
   outcome.text = "undeliverable postmaster notification discarded";
-  const std::int64_t now = service::now_us();
-  log::info("{}", service::delivery_line(message.request(), who, {now, 0, now}, outcome, "sent",
-                                         params_.delay_logging_resolution_limit));
-  auto fd = queue_.open("active", message.id(), O_RDWR);
-  const Result<> marked = fd ? mail::mark_done(fd->get(), recipient.offset) : std::unexpected(fd.error());
-  if (!marked) log::warning("{}: mark recipient: {}", message.id(), marked.error().text);
-  return true;
+  service::AgentOptions options;
+  options.delay_resolution = params_.delay_logging_resolution_limit;
+  service::Delivery delivery(std::move(request), reporter_, std::move(options));
+  co_await delivery.sent(0, std::move(outcome));
+  auto fd = queue_.open("active", message->id(), O_RDWR);
+  const Result<> marked = fd ? mail::mark_done(fd->get(), recipient->offset) : std::unexpected(fd.error());
+  if (!marked) log::warning("{}: mark recipient: {}", message->id(), marked.error().text);
 }
 
 async::Task<std::optional<service::ResolveReply>> Manager::route(MessagePtr message,
@@ -230,7 +240,10 @@ async::Task<std::optional<service::ResolveReply>> Manager::route(MessagePtr mess
   service::ResolveReply reply = co_await route_by_table(message, recipient->address, resolver_ok);
   // What has no route has none through a filter either.
   if (reply.flags == 0) co_return reply;
-  if (discard_double_bounce(*message, *recipient, reply)) co_return std::nullopt;
+  if (ends_here(*recipient, reply)) {
+    co_await discard_double_bounce(message, recipient);
+    co_return std::nullopt;
+  }
   const bool probe = (e.trace_flags & (service::delivery_flag::kProbe | service::delivery_flag::kUserVerify)) != 0;
   if (!e.filter.empty() && !probe) {
     const auto filter = text::cut(e.filter, ':');

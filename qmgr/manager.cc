@@ -42,10 +42,15 @@ Manager::Manager(service::Worker& worker, Params params)
       wake_timer_(loop_, [this] { pump(); }),
       refill_timer_(loop_, [this] { refill_all(); }),
       left_behind_timer_(loop_, [this] { recover_left_behind(); }),
+      take_over_timer_(loop_, [this] { take_over(); }),
       tasks_(loop_) {}
 
 void Manager::start() {
   prepare_directories();
+  take_over();
+}
+
+void Manager::begin() {
   recover_active();
   service::reset_flow_tokens(kFlowTokens);
   tasks_.spawn(intake());

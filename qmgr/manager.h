@@ -10,8 +10,10 @@
 //   deferred, not yet moved             active/                   as above
 //   active, held by a queue manager     active/                   as above: its lock has gone with it
 //     that retires (handover.cc)
+//   recovered from active/              incoming/               the next scan
 // Crash points: qmgr.after_active_rename, qmgr.after_delivery, qmgr.before_notice, qmgr.after_notice,
-// qmgr.before_defer_rename, qmgr.before_remove.
+// qmgr.before_defer_rename, qmgr.before_remove; of the hand-over qmgr.before_give_back, qmgr.before_aside,
+// qmgr.after_recover.
 #pragma once
 
 #include <memory>
@@ -40,7 +42,7 @@ class Manager {
  public:
   Manager(service::Worker& worker, Params params);
 
-  // Moves what a former process left in active/ and begins.
+  // Moves what a former process left in active/ and begins, once no other one hands out deliveries.
   void start();
   // Request bytes: W wake-up, I scan incoming, D scan deferred, F forget dead destinations, A ignore time stamps.
   void trigger(std::string_view requests);
@@ -62,8 +64,8 @@ class Manager {
   async::Task<std::optional<service::ResolveReply>> route(MessagePtr message, const mail::QueueRecipient* recipient,
                                                           bool* resolver_ok);
   async::Task<service::ResolveReply> route_by_table(MessagePtr message, std::string address, bool* resolver_ok);
-  [[nodiscard]] bool discard_double_bounce(const Message& message, const mail::QueueRecipient& recipient,
-                                           const service::ResolveReply& route) const;
+  [[nodiscard]] bool ends_here(const mail::QueueRecipient& recipient, const service::ResolveReply& route) const;
+  async::Task<> discard_double_bounce(MessagePtr message, const mail::QueueRecipient* recipient);
   async::Task<> take_due();
   void set_aside_corrupt(const std::string& id, const std::string& queue);
 
@@ -108,9 +110,12 @@ class Manager {
   [[nodiscard]] bool log_exists(std::string_view log, const std::string& id) const;
 
   // handover.cc
+  void take_over();
+  void begin();
   void recover_active();
   void leave_behind(const std::string& id);
-  bool recover(const std::string& id);
+  enum class Recovery { done, busy, failed };
+  Recovery recover(const std::string& id);
   void recover_left_behind();
   void leave_over(std::vector<Entry> entries);
   void hold(Message& message) const;
@@ -143,6 +148,9 @@ class Manager {
   async::Timer refill_timer_;
   std::unordered_set<std::string> left_behind_;  // files in active/ that others still work on
   async::Timer left_behind_timer_;
+  Fd sole_;             // the lock on active/
+  bool waits_ = false;  // for it
+  async::Timer take_over_timer_;
   bool retiring_ = false;
   async::TaskGroup tasks_;
 };

@@ -42,7 +42,8 @@ async::Task<Result<mail::CheckVerdict>> Checks::look_up(const table::Maps* maps,
   if (!answer) co_return fail(maps->title() + " lookup error");
   if (!*answer) co_return mail::CheckVerdict{};
   Result<mail::CheckVerdict> verdict = mail::parse_check_action(**answer, maps->title(), part);
-  if (verdict && !edits_or_tells(verdict->action)) {
+  const bool known = verdict || verdict.error().code != ENOTSUP;
+  if (!known || (verdict && !edits_or_tells(verdict->action))) {
     verdict = fail(fmt::format("unsupported command in {} map: {}", maps->title(), **answer));
   }
   if (!verdict) {

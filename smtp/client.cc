@@ -66,7 +66,8 @@ async::Task<> Client::deliver(service::Delivery& delivery) {
     }
     for (std::size_t k = 0; k < list->size() && !all_settled(delivery); ++k) {
       // Who is a mail exchanger himself does not send the mail round by somebody else.
-      if (k >= own && attempt.own_mail) break;
+      if (attempt.own_mail) break;
+      attempt.fallback = k >= own;
       co_await try_destination(&attempt, (*list)[k], k + 1 == list->size());
     }
   }
@@ -89,6 +90,7 @@ async::Task<> Client::prepare(Attempt* attempt, const Destination* destination) 
   attempt->cache_load = demand && (flags & service::delivery_flag::kCacheLoad) != 0;
   attempt->cache_store = demand && (flags & service::delivery_flag::kCacheStore) != 0;
   attempt->seen.clear();
+  attempt->sessions = 0;
   if (!tools_.cached_destinations.empty()) {
     const std::string name = destination->unix_path.empty() ? destination->host : destination->text;
     Result<bool> listed = co_await tools_.cached_destinations.match(name);
@@ -106,16 +108,29 @@ async::Task<> Client::try_destination(Attempt* attempt, Destination destination,
   Targets targets = co_await tools_.finder.find(std::move(destination), deadline_in(kLookupLimit));
   attempt->own_mail = attempt->own_mail || targets.own;
   if (targets.list.empty()) {
-    // A way round that leads nowhere must not bounce what the way itself only delays.
-    if (attempt->tried && targets.trouble.permanent() && !attempt->why.permanent()) {
-      attempt->delivery.log().info("{}: {}", attempt->delivery.request().queue_id, targets.trouble.text);
-      co_return;
-    }
-    attempt->why = std::move(targets.trouble);
-    attempt->relay = "none";
+    leads_nowhere(attempt, std::move(targets.trouble));
     co_return;
   }
   co_await try_targets(attempt, std::move(targets.list), last_destination);
+}
+
+// The destination has no host that could be asked.
+void Client::leads_nowhere(Attempt* attempt, Trouble trouble) {
+  const service::Delivery& delivery = attempt->delivery;
+  if (attempt->fallback) {
+    if (trouble.permanent()) {
+      // The mistake is ours, not the recipient's.
+      delivery.log().warning("smtp_fallback_relay configuration problem");
+      trouble.status = "4.3.5";
+    }
+    attempt->last.assign(delivery.size(), std::nullopt);
+  } else if (attempt->tried && trouble.permanent() && !attempt->why.permanent()) {
+    // A way round that leads nowhere must not bounce what the way itself only delays.
+    delivery.log().info("{}: {}", delivery.request().queue_id, trouble.text);
+    return;
+  }
+  attempt->why = std::move(trouble);
+  attempt->relay = "none";
 }
 
 async::Task<> Client::try_targets(Attempt* attempt, std::vector<Target> targets, bool last_destination) {
@@ -158,7 +173,8 @@ Wanted Client::wanted(const Attempt& attempt) { return {attempt.nexthop, attempt
 
 // With a session that another delivery left behind.
 async::Task<> Client::go_on(Attempt* attempt, Session* session, bool last_target) {
-  if (session->tls_report() != nullptr && text::to_u64(params_.smtp_tls_loglevel).value_or(0) >= 1) {
+  if (session->tls_report() != nullptr) attempt->tls_log_level = co_await tls_log_level(*attempt, session->target());
+  if (session->tls_report() != nullptr && attempt->tls_log_level >= 1) {
     attempt->delivery.log().info(
         "{}", tls::connection_line(*session->tls_report(), tls::Role::client, session->target().relay(), true));
   }
@@ -191,7 +207,8 @@ async::Task<bool> Client::try_kept_session(Attempt* attempt, Target target, bool
 async::Task<> Client::failed_site(Attempt* attempt, Trouble trouble, std::string relay, bool last_target,
                                   bool throttle) {
   service::Delivery& delivery = attempt->delivery;
-  if (!last_target && !trouble.permanent()) {
+  const bool final = trouble.permanent() && (last_target || !delivery.softens());
+  if (!last_target && !final) {
     delivery.log().info("{}: {}", delivery.request().queue_id, trouble.text);
   }
   attempt->site.reset();
@@ -199,7 +216,7 @@ async::Task<> Client::failed_site(Attempt* attempt, Trouble trouble, std::string
   attempt->relay = std::move(relay);
   attempt->last.assign(delivery.size(), std::nullopt);
   attempt->why = std::move(trouble);
-  if (attempt->why.permanent()) co_await delivery.settle_rest(outcome_of(attempt->why, attempt->relay));
+  if (final) co_await delivery.settle_rest(outcome_of(attempt->why, attempt->relay));
 }
 
 async::Task<bool> Client::one_session(Attempt* attempt, Target target, bool last_target, tls::Policy policy) {
@@ -263,9 +280,12 @@ async::Task<> Client::transact(Attempt* attempt, Session* session, bool last_tar
   attempt->last = transaction.open_reasons();
   attempt->site = transaction.lost();
   if (last_target) co_return;
+  bool said = false;
   for (std::size_t i = 0; i < delivery.size(); ++i) {
     const auto& why = transaction.open_reasons()[i];
-    if (!delivery.settled(i) && why) delivery.log().info("{}: {}", delivery.request().queue_id, why->text);
+    if (delivery.settled(i) || !why || (why->common && said)) continue;
+    said = said || why->common;
+    delivery.log().info("{}: {}", delivery.request().queue_id, why->text);
   }
 }
 

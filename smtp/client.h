@@ -13,6 +13,7 @@
 #include "lib/config/config.h"
 #include "lib/service/delivery.h"
 #include "lib/service/tls_client.h"
+#include "lib/service/tls_log_level.h"
 #include "lib/table/match_list.h"
 #include "lib/tls/keywords.h"
 #include "smtp/connections.h"
@@ -37,6 +38,7 @@ struct Tools {
   const Postmaster& postmaster;
   SessionTables tables;
   TransactionOptions transaction;
+  const service::TlsLogLevels& tls_log_levels;
   std::string service;  // as in master.cf
   tls::ChannelKeywords keywords = {};
 };
@@ -57,10 +59,12 @@ class Client {
     int sessions = 0;
     bool tried = false;     // a host was tried: `why` is about it
     bool own_mail = false;  // this system is a mail exchanger of the destination
+    bool fallback = false;  // on the way to a smtp_fallback_relay
     // Of the destination that is being tried.
     std::string nexthop;
     std::string domain;                             // that without brackets and port
     tls::Policy policy;                             // of the server that is being tried
+    int tls_log_level = 0;                          // of that server
     tls::Outcome tls_outcome = tls::Outcome::none;  // of the server that was tried last
     bool cache_load = false;
     bool cache_store = false;
@@ -72,9 +76,10 @@ class Client {
   [[nodiscard]] std::string nexthop_domain(const Destination& destination) const;
   async::Task<bool> policy_of_nexthop(Attempt* attempt);
   async::Task<bool> policy_of_target(Attempt* attempt, Target target);
-  void note_outcome(Attempt* attempt, tls::Outcome outcome, const Target& target) const;
-  [[nodiscard]] int tls_log_level() const;
+  static void note_outcome(Attempt* attempt, tls::Outcome outcome, const Target& target);
+  async::Task<int> tls_log_level(const Attempt& attempt, Target target) const;
   [[nodiscard]] TlsPlan tls_plan(const Attempt& attempt, const Target& target, tls::Policy policy) const;
+  static void leads_nowhere(Attempt* attempt, Trouble trouble);
   async::Task<> try_targets(Attempt* attempt, std::vector<Target> targets, bool last_destination);
   async::Task<> try_target(Attempt* attempt, Target target, bool last_target);
   async::Task<> try_kept_sessions(Attempt* attempt);

@@ -34,6 +34,7 @@ async::Task<bool> Client::policy_of_nexthop(Attempt* attempt) {
 
 // The policy for one server. False: it is not to be tried, and why is noted where that says more than what was before.
 async::Task<bool> Client::policy_of_target(Attempt* attempt, Target target) {
+  attempt->tls_log_level = co_await tls_log_level(*attempt, target);
   Result<tls::Policy> general = co_await tools_.policies.find(attempt->nexthop, {attempt->domain, ascii(target.host)});
   Result<tls::Policy> policy = fail("");
   if (general) {
@@ -63,12 +64,14 @@ async::Task<bool> Client::policy_of_target(Attempt* attempt, Target target) {
   co_return true;
 }
 
-int Client::tls_log_level() const { return static_cast<int>(text::to_u64(params_.smtp_tls_loglevel).value_or(0)); }
+async::Task<int> Client::tls_log_level(const Attempt& attempt, Target target) const {
+  co_return co_await tools_.tls_log_levels.find({attempt.domain, ascii(target.host), target.address});
+}
 
 // What one attempt with one server came to, for a report that its operator may get.
-void Client::note_outcome(Attempt* attempt, tls::Outcome outcome, const Target& target) const {
+void Client::note_outcome(Attempt* attempt, tls::Outcome outcome, const Target& target) {
   attempt->tls_outcome = outcome;
-  log_outcome(attempt->delivery.log(), outcome, target.relay(), tls_log_level());
+  log_outcome(attempt->delivery.log(), outcome, target.relay(), attempt->tls_log_level);
 }
 
 TlsPlan Client::tls_plan(const Attempt& attempt, const Target& target, tls::Policy policy) const {
@@ -79,7 +82,7 @@ TlsPlan Client::tls_plan(const Attempt& attempt, const Target& target, tls::Poli
   plan.wrapper = params_.smtp_tls_wrappermode && plan.level != tls::Level::none;
   plan.config = &config_;
   plan.client = &tools_.tls;
-  plan.log_level = tls_log_level();
+  plan.log_level = attempt.tls_log_level;
   return plan;
 }
 

@@ -29,10 +29,6 @@ void put_list(std::string& out, const std::vector<std::string>& list) {
   for (const std::string& text : list) put(out, text);
 }
 
-bool dane(tls::Level level) {
-  return level == tls::Level::dane || level == tls::Level::dane_only || level == tls::Level::half_dane;
-}
-
 }  // namespace
 
 std::string policy_text(const tls::Policy& policy) {
@@ -72,7 +68,7 @@ std::optional<std::string> ConnectionKeys::common(const Wanted& wanted) const {
 }
 
 std::optional<std::string> ConnectionKeys::nexthop_key(const Wanted& wanted) const {
-  if (dane(wanted.policy.level)) return std::nullopt;
+  if (tls::is_dane(wanted.policy.level)) return std::nullopt;
   auto out = common(wanted);
   if (out) put(*out, text::lower(wanted.nexthop));
   return out;

@@ -44,7 +44,7 @@ class Server final : public service::Agent {
     load_dns_options(worker.config());
     auto level = tls::client_level(params_.smtp_tls_security_level, params_.smtp_use_tls, params_.smtp_enforce_tls,
                                    params_.smtp_tls_enforce_peername);
-    if (!level) log::fatal("{}", level.error().text);
+    if (!level) log::fatal("{}: {}", this->own("tls_security_level"), level.error().text);
     level_ = *level;
     apply_keywords(worker);
     auto arguments = parse_arguments(worker.arguments());
@@ -94,6 +94,7 @@ class Server final : public service::Agent {
                       .postmaster = *postmaster_,
                       .tables = {table(*reply_filter_), table(*discard_keywords_), table(*pix_)},
                       .transaction = options,
+                      .tls_log_levels = *tls_log_levels_,
                       .service = worker.service_name(),
                       .keywords = keywords_};
     client_ = std::make_unique<Client>(loop, params_, worker.config(), tools, dialect_);
@@ -148,6 +149,8 @@ class Server final : public service::Agent {
       return std::make_unique<table::Maps>(own(name), list, context);
     };
     reply_filter_ = maps("reply_filter", params_.smtp_reply_filter);
+    tls_log_levels_ = std::make_unique<service::TlsLogLevels>(params_.smtp_tls_loglevel, own("tls_loglevel_maps"),
+                                                              params_.smtp_tls_loglevel_maps, context);
     pix_ = maps("pix_workaround_maps", params_.smtp_pix_workaround_maps);
     discard_keywords_ = std::make_unique<table::Maps>(
         dialect_ == Dialect::lmtp ? "lmtp_discard_lhlo_keyword_address_maps" : "smtp_discard_ehlo_keyword_address_maps",
@@ -177,6 +180,7 @@ class Server final : public service::Agent {
   tls::ChannelKeywords keywords_;
   TransactionOptions transaction_;
   std::unique_ptr<service::Tables> tables_;
+  std::unique_ptr<service::TlsLogLevels> tls_log_levels_;
   std::unique_ptr<table::Maps> reply_filter_;
   std::unique_ptr<table::Maps> discard_keywords_;
   std::unique_ptr<table::Maps> pix_;

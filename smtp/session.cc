@@ -17,6 +17,7 @@ namespace {
 constexpr Duration kReservationLimit{10000};
 constexpr int kSmtpPort = 25;
 constexpr int kSyntaxErrors = 50;  // the first two digits
+constexpr std::size_t kShownOfLong = 30;
 
 // Raw sockaddr of a bind address of the target's family; empty when there is none.
 std::string bind_sockaddr(const Params& params, const Target& target) {
@@ -101,11 +102,31 @@ async::Task<std::optional<smtp::ServerReply>> Session::reply(Duration limit) {
   }
   smtp::ServerReply answer = reader_.take();
   smtp::ServerReply reply = co_await filtered(std::move(answer));
-  for (const auto& line : reply.junk) log_.warning("non-ESMTP response from {}: {}", target_.relay(), line);
+  complain(reply);
   for (const auto& line : reply.lines) transcript_.reply("In:  ", line);
   // Preliminary replies are none of SMTP's, and a syntax error of ours would be one that we do not make.
   if (reply.kind() < 2 || reply.code / 10 == kSyntaxErrors) note_nonsense();
   co_return reply;
+}
+
+// What a server's operator has to mend. A line that is no reply puts replies and commands out of step.
+void Session::complain(const smtp::ServerReply& reply) const {
+  const bool lmtp = dialect_ == Dialect::lmtp;
+  for (const auto& line : reply.cut) {
+    log_.warning("{}: response longer than {}: {}...", target_.relay(), smtp::kReplyLineLimit,
+                 line.substr(0, kShownOfLong));
+  }
+  if (reply.longer_than_text()) {
+    log_.warning("{}: multi-line response longer than {} {}...", target_.relay(), smtp::kReplyLineLimit,
+                 reply.text().substr(0, kShownOfLong));
+  }
+  // Without pipelining there is nothing to fall out of step.
+  if (!features_.has(smtp::keyword::kPipelining)) return;
+  for (const auto& line : reply.junk) {
+    log_.warning("{}: non-{} response from {}: {}", purpose_.queue_id, lmtp ? "LMTP" : "ESMTP", target_.relay(), line);
+    log_.warning("to prevent loss of mail, turn off command pipelining for {} with the {} parameter", target_.address,
+                 lmtp ? "lmtp_discard_lhlo_keyword_address_maps" : "smtp_discard_ehlo_keyword_address_maps");
+  }
 }
 
 // smtp_reply_filter, line by line.
@@ -232,9 +253,9 @@ async::Task<std::string> Session::discarded_keywords() const {
 
 void Session::take_features(const smtp::ServerReply& reply, const std::string& discard) {
   const auto discarded = smtp::parse_discard_keywords(discard);
-  const smtp::Features all = smtp::parse_ehlo(reply);
   features_ = smtp::parse_ehlo(reply, discarded.mask);
-  const smtp::KeywordMask dropped = all.mask & discarded.mask;
+  // Named whether this server offers them or not.
+  const smtp::KeywordMask dropped = discarded.mask & ~smtp::keyword::kSilentDiscard;
   if (dropped != 0 && (discarded.mask & smtp::keyword::kSilentDiscard) == 0) {
     log_.info("discarding EHLO keywords: {}", smtp::keyword_names(dropped));
   }
@@ -347,6 +368,7 @@ async::Task<std::optional<OpenFailure>> Session::handshake(TlsPlan plan) {
     co_return failure;
   }
   settings->level = tls::level_name(plan.level);
+  settings->options.loglevel = static_cast<std::uint32_t>(plan.log_level);
   // Sessions are kept for one server and one policy; tlsproxy adds what else was asked for.
   settings->cache_key = target_.relay();
   const Duration limit = params_.smtp_starttls_timeout;

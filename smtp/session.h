@@ -128,6 +128,7 @@ class Session {
   [[nodiscard]] bool to_smtp_port() const;
   [[nodiscard]] std::optional<OpenFailure> loops() const;
   async::Task<> detect_pix(std::string greeting);
+  void complain(const smtp::ServerReply& reply) const;
   async::Task<smtp::ServerReply> filtered(smtp::ServerReply reply) const;
 
   async::Loop& loop_;

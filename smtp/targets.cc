@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/dns/mx.h"
+#include "lib/mail/dsn.h"
 #include "lib/mail/idna.h"
 
 namespace postern::smtp_client {
@@ -137,7 +138,7 @@ async::Task<TargetFinder::Found> TargetFinder::host_addresses(std::string host, 
     Found out;
     out.status = usable ? dns::Status::ok : dns::Status::no_data;
     if (usable) out.addresses.push_back({*literal, {}, false});
-    if (!usable) out.text = "address family of " + host + " is not in use (inet_protocols)";
+    if (!usable) out.text = "Name service error for " + host + ": invalid host or domain name";
     co_return out;
   }
   if (use_dns_) {
@@ -167,8 +168,7 @@ void TargetFinder::append(Targets& targets, const std::string& host, const Found
   }
 }
 
-void TargetFinder::order(std::vector<Target>& list) const {
-  const unsigned best = list.empty() ? 0 : std::ranges::min_element(list, {}, &Target::preference)->preference;
+void TargetFinder::order(std::vector<Target>& list, unsigned best) const {
   for (Target& target : list) target.best = target.preference == best;
   if (params_.smtp_randomize_addresses) {
     for (std::size_t i = list.size(); i > 1; --i) {
@@ -188,14 +188,13 @@ void TargetFinder::order(std::vector<Target>& list) const {
 }
 
 // An exchanger that is this system, and those behind it, would only bring the mail back.
-void TargetFinder::drop_own(Targets& targets, const std::string& domain) const {
+void TargetFinder::drop_own(Targets& targets, const std::string& domain, unsigned best) const {
   const auto own = std::ranges::find_if(targets.list, [this](const Target& t) {
     return t.port == kSmtpPort && std::ranges::find(own_, t.address) != own_.end();
   });
   if (own == targets.list.end()) return;
   targets.own = true;
   const unsigned preference = own->preference;
-  const unsigned best = std::ranges::min_element(targets.list, {}, &Target::preference)->preference;
   std::erase_if(targets.list, [preference](const Target& t) { return t.preference >= preference; });
   if (!targets.list.empty()) return;
   targets.trouble = preference == best ? Trouble{"5.4.6", "mail for " + domain + " loops back to myself", "", ""}
@@ -210,8 +209,8 @@ async::Task<Targets> TargetFinder::one_host(Destination destination, int port, D
     out.trouble = address_trouble(found);
     co_return out;
   }
-  order(out.list);
-  drop_own(out, destination.host);
+  order(out.list, 0);
+  drop_own(out, destination.host, 0);
   co_return out;
 }
 
@@ -223,6 +222,7 @@ async::Task<Targets> TargetFinder::mail_exchangers(Destination destination, int 
     co_return out;
   }
   const dns::Answer& answer = found_mx.answer;
+  for (const std::string& complaint : answer.complaints) log::warning("{}", complaint);
   const bool no_exchanger = answer.status == dns::Status::no_data || answer.status == dns::Status::not_found;
   if (no_exchanger || (!answer.ok() && params_.ignore_mx_lookup_error)) {
     // A domain that does not exist has no address either: that lookup says so.
@@ -241,13 +241,13 @@ async::Task<Targets> TargetFinder::mail_exchangers(Destination destination, int 
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     Found found = co_await host_addresses(hosts[i].host, deadline);
     temporary = temporary || found.status == dns::Status::temporary;
-    if (found.addresses.empty()) out.trouble = {"4.4.3", found.text, "", ""};
+    if (found.addresses.empty()) out.trouble = address_trouble(found);
     append(out, hosts[i].host, found, port, hosts[i].preference);
   }
   if (out.list.empty()) {
     log::warning("no MX host for {} has a valid address record", destination.host);
     const bool soft = temporary || params_.smtp_defer_if_no_mx_address_found;
-    out.trouble.status = soft ? (temporary ? "4.4.3" : "4.4.4") : "5.4.4";
+    if (soft) out.trouble.status = mail::with_class(out.trouble.status, '4');
     co_return out;
   }
   for (Target& target : out.list) {
@@ -255,8 +255,8 @@ async::Task<Targets> TargetFinder::mail_exchangers(Destination destination, int 
     target.dnssec.mx_secure = answer.secure;
     target.dnssec.mx_canonical = answer.canonical;
   }
-  order(out.list);
-  drop_own(out, destination.host);
+  order(out.list, hosts.front().preference);
+  drop_own(out, destination.host, hosts.front().preference);
   co_return out;
 }
 

@@ -89,8 +89,9 @@ class TargetFinder {
   async::Task<Targets> mail_exchangers(Destination destination, int port, Deadline deadline);
   async::Task<Targets> one_host(Destination destination, int port, Deadline deadline);
   void append(Targets& targets, const std::string& host, const Found& found, int port, unsigned preference) const;
-  void drop_own(Targets& targets, const std::string& domain) const;
-  void order(std::vector<Target>& list) const;
+  // `best` is the preference of the best exchanger, whether it has an address or not.
+  void drop_own(Targets& targets, const std::string& domain, unsigned best) const;
+  void order(std::vector<Target>& list, unsigned best) const;
 
   const Params& params_;
   config::TcpPorts ports_;

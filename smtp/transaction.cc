@@ -140,6 +140,7 @@ void Transaction::leave_open(std::size_t i, Trouble trouble) { open_[i] = std::m
 
 void Transaction::connection_lost(std::string_view what) {
   lost_ = session_.broken(what);
+  lost_->common = true;
   for (const std::size_t i : recipients_) {
     if (!delivery_.settled(i) && !refused_[i] && !open_[i]) leave_open(i, *lost_);
   }
@@ -160,6 +161,7 @@ void Transaction::take_reply(const Sent& sent, const smtp::ServerReply& reply) {
   if (reply.kind() == 2 || reply.kind() == 3) session_.note_nonsense();
   // Of all wrong replies this one would read like consent.
   if (reply.kind() == 2) trouble.text.insert(0, "Protocol error: ");
+  trouble.common = sent.step != Step::rcpt;
   if (sent.step == Step::mail) {
     mail_refused_ = std::move(trouble);
   } else if (sent.step == Step::data) {
@@ -446,6 +448,7 @@ async::Task<> Transaction::take_end_reply(smtp::ServerReply reply) {
       continue;
     }
     Trouble trouble = refused(target.peer(), target.host, reply, "end of DATA command");
+    trouble.common = true;
     if (reply.kind() == 3) session_.note_nonsense();
     if (trouble.permanent()) {
       refused_[i] = std::move(trouble);
@@ -505,7 +508,10 @@ async::Task<> Transaction::settle_refused() {
   for (std::size_t k = 0; k < recipients_.size(); ++k) {
     const std::size_t i = recipients_[k];
     if (delivery_.settled(i)) continue;
-    if (refused_[i]) {
+    // With soft_bounce it is put off, and whoever is next may think better of it.
+    if (refused_[i] && delivery_.softens() && !options_.last_host) {
+      open_[i] = std::move(refused_[i]);
+    } else if (refused_[i]) {
       co_await delivery_.bounced(i, outcome_of(*refused_[i], session_.target().relay()));
     } else if (open_[i] && options_.last_host) {
       co_await delivery_.settle(i, outcome_of(*open_[i], session_.target().relay()));

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include "lib/base/text.h"
+
 namespace postern::smtp_client {
 
 namespace {
@@ -32,7 +34,7 @@ service::Outcome outcome_of(const Trouble& trouble, const std::string& relay) {
   out.text = trouble.text;
   if (!trouble.reply.empty()) {
     out.diag_type = "smtp";
-    out.diag_text = trouble.reply;
+    out.diag_text = text::trim(trouble.reply);
     out.mta_type = "dns";
     out.mta_name = trouble.host;
   } else if (!trouble.requirement.empty() && !trouble.host.empty()) {

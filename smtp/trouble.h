@@ -16,6 +16,8 @@ struct Trouble {
   std::string host;   // of the server that said it
   // The site as a whole is in trouble (connect, greeting, lost connection): qmgr's feedback.
   bool site = false;
+  // Of the message or the session, not of one recipient.
+  bool common = false;
   // What of its TLS was not as the policy wants it (smtp/requirement.h), for reports; `host` is its server.
   std::string requirement = {};
   [[nodiscard]] bool permanent() const { return status.starts_with('5'); }

@@ -37,9 +37,9 @@ mail::DsnText reason(std::string_view text, std::string_view status, std::string
   return out;
 }
 
-smtp::Reply deferral(const Action& action, const Subject& about) {
+smtp::Reply deferral(const Evaluation& e, const Action& action, const Subject& about) {
   const mail::DsnText why = reason(action.text, "4.7.1", "Service unavailable");
-  return {450, mail::with_class(why.status, '4'),
+  return {e.settings.p.access_map_defer_code, mail::with_class(why.status, '4'),
           fmt::format("<{}>: {} rejected: {}", about.name, about.what, why.text)};
 }
 
@@ -67,6 +67,13 @@ Verdict complain(Evaluation& e, const AccessEntry& entry, std::string_view needs
 
 // Actions that change what becomes of the message; not for restrictions that only warn.
 Verdict change_message(Evaluation& e, const AccessEntry& entry, const Action& action, const Subject& about) {
+  if (!e.settings.p.smtpd_delay_reject && !e.state.mail) {
+    e.state.log.warning(
+        "access table {}: with smtpd_delay_reject=no, action {} is always skipped in Client host or Helo command "
+        "restrictions",
+        entry.table, action.word);
+    return Verdict::dunno;
+  }
   if (action.word == "FILTER" && action.text.find(':') == std::string_view::npos) {
     return complain(e, entry, "transport:destination");
   }
@@ -78,7 +85,9 @@ Verdict change_message(Evaluation& e, const AccessEntry& entry, const Action& ac
                         entry.table);
     return Verdict::dunno;
   }
-  Actions& actions = e.state.mail ? e.state.mail->actions : e.state.standing;
+  // ETRN has no message: what would become of one does not matter.
+  Actions none;
+  Actions& actions = e.state.mail ? e.state.mail->actions : none;
   // Said once of a message, whatever its further recipients trigger.
   const bool said = (action.word == "HOLD" && actions.hold) || (action.word == "DISCARD" && actions.discard);
   if (action.word != "PREPEND" && !said) log_trigger(e, action, about);
@@ -117,11 +126,11 @@ async::Task<Verdict> apply_access_action(Evaluation& e, AccessEntry entry, Subje
     co_return e.refuse_subject(static_cast<int>(*text::to_u64(word)), why.status, why.text, about);
   }
   if (word == "DEFER_IF_PERMIT") {
-    if (!e.defer_if_permit && !e.warn_only) e.defer_if_permit = deferral(action, about);
+    if (!e.defer_if_permit && !e.warn_only) e.defer_if_permit = deferral(e, action, about);
     co_return Verdict::dunno;
   }
   if (word == "DEFER_IF_REJECT") {
-    if (!e.defer_if_reject && !e.warn_only) e.defer_if_reject = deferral(action, about);
+    if (!e.defer_if_reject && !e.warn_only) e.defer_if_reject = deferral(e, action, about);
     co_return Verdict::dunno;
   }
   if (word == "DUNNO") co_return Verdict::dunno;

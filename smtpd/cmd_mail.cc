@@ -144,7 +144,6 @@ async::Task<Outcome> cmd_mail(Session& s, std::string argument) {
   if (flood) co_return reject(450, "4.7.1", "Error: too much mail from " + s.state.client.address);
   auto mail = std::make_unique<Transaction>();
   mail->arrival = wall_now();
-  mail->actions = s.state.standing;
   for (const auto& parameter : command->parameters) {
     if (Fault fault = take_parameter(s, parameter, *mail)) co_return std::move(*fault);
   }

@@ -17,12 +17,11 @@ void log_failure(const State& state, const tls::TlsReport& report) {
   for (const auto& error : report.library_errors) state.log.warning("TLS library problem: {}", error);
 }
 
-void log_success(const State& state, const tls::TlsReport& report, const Settings& settings) {
+void log_success(const State& state, const tls::TlsReport& report, const Settings& settings, int loglevel) {
   tls::log_notes(state.log, report);
   // Where a certificate is only asked for, one that nobody vouches for is no trouble.
   const std::string doubt = tls::verification_line(report, state.client.label, tls::Role::server);
   if (settings.tls.require_certificate && !doubt.empty()) state.log.info("{}", doubt);
-  const int loglevel = settings.tls_loglevel;
   if (loglevel < 1) return;
   const std::string certificate = tls::certificate_line(report, tls::Role::server, state.client.label);
   if (loglevel >= 2 && !certificate.empty()) state.log.info("{}", certificate);
@@ -34,6 +33,8 @@ void log_success(const State& state, const tls::TlsReport& report, const Setting
 async::Task<Result<service::TlsReservation>> Session::reserve_tls() {
   const Duration limit = settings.p.smtpd_starttls_timeout;
   tls::ServerSettings wanted = settings.tls;
+  tls_loglevel_ = co_await settings.tls_log_levels.find({state.client.name, state.client.address});
+  wanted.options.loglevel = static_cast<std::uint32_t>(tls_loglevel_);
   co_return co_await services.tls.reserve(std::move(wanted), state.client.label, limit,
                                           deadline_in(std::min(limit, service::kTlsReservationLimit)));
 }
@@ -63,7 +64,7 @@ async::Task<TlsBeginning> Session::start_tls(service::TlsReservation reservation
     end_ = async::Io::eof;
     co_return TlsBeginning::lost;
   }
-  log_success(state, begun->report, settings);
+  log_success(state, begun->report, settings, tls_loglevel_);
   channel.adopt(std::move(begun->stream));
   state.tls = std::make_unique<tls::TlsReport>(std::move(begun->report));
   std::string helo = state.helo;

@@ -130,6 +130,7 @@ async::Task<Outcome> finish_message(Session& s, bool bare_newline, bool chunked)
   if (!good) s.state.transcript.trouble(trouble_of(result->status));
   if (!good) co_return reject(std::move(reply));
   s.state.errors = s.state.junk = 0;
+  s.state.transcript.forgive();
   // The client forgets the message when it sees the reply: what there is to know of it must be in the log by then.
   log::flush();
   co_return Outcome{.reply = std::move(reply)};

@@ -104,8 +104,9 @@ Verdict Evaluation::refuse(int code, std::string_view enhanced, std::string text
   return Verdict::reject;
 }
 
-Verdict Evaluation::refuse_subject(int code, std::string_view enhanced, std::string_view text, const Subject& about) {
-  return refuse(code, enhanced, fmt::format("<{}>: {} rejected: {}", about.name, about.what, text), about);
+Verdict Evaluation::refuse_subject(int code, std::string_view enhanced, std::string_view text, const Subject& about,
+                                   unsigned trouble) {
+  return refuse(code, enhanced, fmt::format("<{}>: {} rejected: {}", about.name, about.what, text), about, trouble);
 }
 
 Verdict Evaluation::configuration_error(std::string_view reason) {

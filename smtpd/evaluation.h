@@ -60,7 +60,8 @@ class Evaluation {
   Verdict refuse(int code, std::string_view enhanced, std::string text, const Subject& about,
                  unsigned trouble = notice_class::kPolicy);
   // "<name>: what rejected: text"
-  Verdict refuse_subject(int code, std::string_view enhanced, std::string_view text, const Subject& about);
+  Verdict refuse_subject(int code, std::string_view enhanced, std::string_view text, const Subject& about,
+                         unsigned trouble = notice_class::kPolicy);
   // 451; `reason` is for the log.
   Verdict configuration_error(std::string_view reason);
   Verdict lookup_error(const Subject& about);

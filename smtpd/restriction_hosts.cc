@@ -91,8 +91,8 @@ async::Task<Verdict> ask(Evaluation* e, const Rule* rule, std::vector<std::strin
   if (!*found) co_return Verdict::dunno;
   AccessEntry entry{rule->table, asked[index].key, **found};
   const Verdict verdict = co_await apply_access_action(*e, std::move(entry), about);
-  const Actions& actions = e->state.mail ? e->state.mail->actions : e->state.standing;
-  if (verdict != Verdict::permit || actions.discard) co_return verdict;
+  const bool discarded = e->state.mail && e->state.mail->actions.discard;
+  if (verdict != Verdict::permit || discarded) co_return verdict;
   e->state.log.warning("restriction {} returns OK for {}", rule->name, about.name);
   e->state.log.warning("this is not allowed for security reasons");
   e->state.log.warning("use DUNNO instead of OK if you want to make an exception");

@@ -83,7 +83,7 @@ std::optional<Verdict> refuse_failing(Evaluation& e, const service::ResolveReply
   if (!fails && !waits) return std::nullopt;
   const std::string_view fallback = about.what == what::kSender ? "5.1.0" : "5.1.1";
   const mail::DsnText why = mail::split_dsn(where.nexthop, fails ? fallback : "4.3.0");
-  return e.refuse_subject(fails ? kPermanent : kTemporary, why.status, why.text, about);
+  return e.refuse_subject(fails ? kPermanent : kTemporary, why.status, why.text, about, notice_class::kBounce);
 }
 
 }  // namespace
@@ -102,7 +102,7 @@ async::Task<Verdict> check_listed(Evaluation& e, Subject about) {
   if (*there) co_return Verdict::dunno;
   const std::string text =
       s.p.show_user_unknown_table_name ? fmt::format("User unknown in {}", owner->table) : std::string("User unknown");
-  co_return e.refuse_subject(owner->code, sender ? "5.1.0" : "5.1.1", text, about);
+  co_return e.refuse_subject(owner->code, sender ? "5.1.0" : "5.1.1", text, about, notice_class::kBounce);
 }
 
 void register_unlisted_restrictions(RestrictionTable& table) {

@@ -85,7 +85,7 @@ Rule RuleBook::compile_rule(const std::vector<std::string>& words, std::size_t& 
 
 void RuleBook::attach_table(Rule& rule, const std::string& spec) {
   rule.table = spec;
-  rule.maps = std::make_shared<const table::Maps>(rule.name, spec, context_);
+  rule.maps = std::make_shared<const table::Maps>(spec, spec, context_);
 }
 
 RuleListPtr RuleBook::find_class(std::string_view name) const {

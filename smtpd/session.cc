@@ -303,7 +303,8 @@ async::Task<> Session::tell_postmaster() {
   notice.myhostname = p.myhostname;
   notice.mail_name = p.mail_name;
   notice.sender = p.double_bounce_sender;
-  notice.recipient = p.error_notice_recipient;
+  const bool bounce = state.transcript.due(notice_class::kBounce);
+  notice.recipient = bounce ? p.bounce_notice_recipient : p.error_notice_recipient;
   notice.from_format = settings.from_format;
   notice.subject = fmt::format("{} SMTP server: errors from {}", p.mail_name, state.client.label);
   notice.transcript = state.transcript.lines();

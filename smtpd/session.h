@@ -121,6 +121,7 @@ class Session {
   bool limited_ = false;  // smtpd_client_*_limit apply
   bool closing_ = false;  // smtpd_reject_filter_maps made a refusal one that ends the session
   bool strict_lf_ = false;
+  int tls_loglevel_ = 0;
   service::SessionNote note_;
   std::uint64_t connection_ = 0;  // its number at anvil
   std::string limit_key_;

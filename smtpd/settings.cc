@@ -77,6 +77,7 @@ Settings::Settings(const config::Config& config, Params parameters, const table:
       command_filter("smtpd_command_filter", p.smtpd_command_filter, context),
       discard_maps("smtpd_discard_ehlo_keyword_address_maps", p.smtpd_discard_ehlo_keyword_address_maps, context),
       footer_maps("smtpd_reject_footer_maps", p.smtpd_reject_footer_maps, context),
+      tls_log_levels(p.smtpd_tls_loglevel, "smtpd_tls_loglevel_maps", p.smtpd_tls_loglevel_maps, context),
       relay_certificates("relay_clientcerts", p.relay_clientcerts, context),
       reject_filter("smtpd_reject_filter_maps", p.smtpd_reject_filter_maps, context),
       dns_filter("smtpd_dns_reply_filter", p.smtpd_dns_reply_filter, context),
@@ -148,7 +149,6 @@ Result<> Settings::read_tls(const config::Config& config) {
     musttls = keywords->server == tls::Level::encrypt;
     switch_to = keywords->switch_to;
   }
-  tls_loglevel = static_cast<int>(text::to_u64(p.smtpd_tls_loglevel).value_or(0));
   if (tls_level == tls::Level::none) return {};
   auto settings = tls::server_settings(config, "smtpd_tls_", tls_level);
   if (!settings) return std::unexpected(settings.error());
@@ -159,8 +159,8 @@ Result<> Settings::read_tls(const config::Config& config) {
   if (says && p.smtpd_tls_req_ccert && !tls::mandatory(tls_level)) {
     log::warning("Can't require client certs unless TLS is required");
   }
-  if (tls.files.has_certificate()) return {};
-  if (says) log::warning("no server certificate is configured, so that no client can use TLS");
+  if (tls.files.has_certificate() || tls::wants_no_certificate(config, "smtpd_tls_")) return {};
+  if (says) log::warning("no server certificate is configured (smtpd_tls_chain_files), so that no client can use TLS");
   if (tls_level == tls::Level::may) tls_level = tls::Level::none;
   return {};
 }

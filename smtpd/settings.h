@@ -12,6 +12,7 @@
 #include "lib/config/config.h"
 #include "lib/mail/from_header.h"
 #include "lib/service/dns_filter.h"
+#include "lib/service/tls_log_level.h"
 #include "lib/smtp/keywords.h"
 #include "lib/smtp/line_end.h"
 #include "lib/table/maps.h"
@@ -45,7 +46,6 @@ class Settings {
   bool musttls = false;   // channel_keywords say so
   std::string switch_to;  // tlsswitchchannel; empty: nowhere
   tls::ServerSettings tls;
-  int tls_loglevel = 0;
   // What cleanup is not to do (receive_override_options), as cleanup flags; and the check that smtpd leaves out.
   std::int64_t cleanup_without = 0;
   bool no_unknown_recipient_checks = false;
@@ -72,6 +72,7 @@ class Settings {
   table::Maps command_filter;
   table::Maps discard_maps;
   table::Maps footer_maps;
+  service::TlsLogLevels tls_log_levels;
   table::Maps relay_certificates;
   table::Maps reject_filter;
   service::DnsFilter dns_filter;

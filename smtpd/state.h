@@ -119,7 +119,6 @@ struct State {
   bool bad_pipelining = false;
   bool bare_newline_seen = false;
   smtp::KeywordMask discarded = 0;             // EHLO keywords that this client does not get
-  Actions standing;                            // decided before MAIL: for every message of the session
   std::optional<smtp::Reply> denied;           // refused at connect: every command gets an error
   std::optional<smtp::Reply> deferred_client;  // DEFER_IF_PERMIT at an earlier stage
   std::optional<smtp::Reply> deferred_helo;

@@ -81,10 +81,12 @@ Control::Control(Shared& shared, Fd fd)
       expiry_(shared.loop, [this] { expire(); }),
       sessions_gone_(shared.loop),
       reaper_(shared.loop, [this] { ended_.clear(); }),
-      tasks_(shared.loop) {}
+      tasks_(shared.loop),
+      lookups_(shared.loop) {}
 
 Control::~Control() {
   tasks_.cancel_all();
+  lookups_.cancel_all();
   if (shared_.listing != nullptr) {
     for (const auto& [session, running] : sessions_) shared_.listing->end(running.note);
   }
@@ -116,7 +118,8 @@ async::Task<> Control::serve() {
       break;
     }
   }
-  // Whoever waited for an answer sees the end of the connection and asks again on a new one.
+  // Whoever waited for an answer sees the end of the connection and asks again on a new one. Lookups go on: without
+  // them a handshake would wait for its limit.
   tasks_.cancel_all();
   fd_.reset();
   while (!reservations_.empty()) drop(reservations_.begin()->first);
@@ -307,7 +310,7 @@ Result<> Control::start(std::string_view message, std::vector<Fd> fds) {
   note.wait(r->label + "/handshake");
   sessions_[started] = {std::move(session), next_serial_++, note, std::move(r->label)};
   take_slot();
-  started->start(r->handshake_limit);
+  started->start(r->handshake_limit, shared_.patience);
   return {};
 }
 
@@ -395,13 +398,13 @@ void Control::session_to_cache(const std::string& cache, const std::string& key,
   store.cache = cache;
   store.key = key;
   store.session.data = std::string(session.reveal());
-  tasks_.spawn(store_session(std::move(store)));
+  lookups_.spawn(store_session(std::move(store)));
 }
 
 void Control::session_wanted(Session* session, const std::string& cache, const std::string& key) {
   const auto it = sessions_.find(session);
   if (it == sessions_.end()) return;
-  tasks_.spawn(find_wanted(it->second.serial, {cache, key}));
+  lookups_.spawn(find_wanted(it->second.serial, {cache, key}));
 }
 
 async::Task<> Control::find_wanted(std::uint64_t serial, service::SessionLookup lookup) {

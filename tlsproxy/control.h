@@ -46,6 +46,7 @@ struct Shared {
   std::size_t slot_limit;
   std::string keys;  // the state of all key files, for TlsAskKeys
   Duration reservation_limit = service::kTlsReservationLimit;
+  Duration patience = Session::kPatience;
   bool retiring = false;
   // Until then sessions wait for the keys of tickets, which tlsmgr has been asked for.
   Deadline tickets_awaited{};
@@ -116,6 +117,8 @@ class Control : public Session::Owner {
   async::Signal sessions_gone_;
   async::Timer reaper_;
   async::TaskGroup tasks_;
+  // What sessions ask tlsmgr: they outlive the connection.
+  async::TaskGroup lookups_;
 };
 
 }  // namespace postern::tlsproxy

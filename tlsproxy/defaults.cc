@@ -6,6 +6,7 @@
 #include "lib/parse/ip.h"
 #include "lib/tls/match.h"
 #include "lib/tls/per_site.h"
+#include "lib/tls/trust_anchors.h"
 
 namespace postern::tlsproxy {
 
@@ -28,7 +29,8 @@ std::string bare(std::string_view nexthop) {
   return std::string(nexthop.substr(0, nexthop.find(':')));
 }
 
-// What a certificate has to name, from the policy's words or, where it has none, from those usual for its level.
+// What a certificate has to name and whom it may come from. The names are the policy's or, where it has none, those
+// usual for its level.
 Result<> expand_names(tls::Policy& policy, const tls::PeerNames& peer) {
   policy.servername = tls::expand_servername(policy.servername.value_or(""), peer);
   if (policy.level == tls::Level::fingerprint) {
@@ -43,11 +45,10 @@ Result<> expand_names(tls::Policy& policy, const tls::PeerNames& peer) {
   if (policy.match.empty() && policy.level == tls::Level::verify) policy.match = {"hostname"};
   if (policy.match.empty()) policy.match = {"nexthop", "dot-nexthop"};
   policy.match = tls::expand_match(policy.match, peer);
+  auto anchors = tls::load_trust_anchors(policy.trust_anchor_files);
+  if (!anchors) return std::unexpected(anchors.error());
+  policy.tlsa = std::move(*anchors);
   return {};
-}
-
-bool is_dane(tls::Level level) {
-  return level == tls::Level::dane || level == tls::Level::dane_only || level == tls::Level::half_dane;
 }
 
 }  // namespace
@@ -126,7 +127,7 @@ async::Task<Result<tls::ClientSettings>> Defaults::client(std::string nexthop, s
   if (!found) co_return std::unexpected(found.error());
   tls::Policy& wanted = *found;
   if (wanted.level == tls::Level::none) co_return fail("no TLS for this destination: tlsproxy_client_security_level");
-  if (is_dane(wanted.level)) {
+  if (tls::is_dane(wanted.level)) {
     co_return fail(fmt::format("level {} needs the TLSA records of a request", tls::level_name(wanted.level)));
   }
   const auto expanded = expand_names(wanted, {bare(nexthop), host});

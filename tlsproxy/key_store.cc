@@ -3,8 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <array>
-
 #include "lib/base/text.h"
 #include "lib/openssl/digest.h"
 #include "lib/tls/channels.h"
@@ -13,17 +11,7 @@ namespace postern::tlsproxy {
 
 namespace {
 
-struct Asker {
-  std::string_view program;
-  tls::Role role;
-  std::string_view prefix;
-};
-// Which programs ask for TLS, and with which parameters.
-constexpr std::array kAskers{
-    Asker{"smtpd", tls::Role::server, "smtpd_tls_"}, Asker{"postscreen", tls::Role::server, "postscreen_tls_"},
-    Asker{"smtp", tls::Role::client, "smtp_tls_"}, Asker{"lmtp", tls::Role::client, "lmtp_tls_"},
-    // For programs that name no settings of their own.
-    Asker{"tlsproxy", tls::Role::server, "tlsproxy_tls_"}, Asker{"tlsproxy", tls::Role::client, "tlsproxy_client_"}};
+using tls::Asker;
 
 std::string value(const config::Config& config, const std::string& name) { return config.get(name).value_or(""); }
 
@@ -69,11 +57,10 @@ std::vector<std::string> named_files(const tls::KeyFiles& files) {
 }  // namespace
 
 void KeyStore::add_service(const config::ServiceView& view) {
-  for (const Asker& asker : kAskers) {
+  for (const Asker& asker : tls::kAskers) {
     if (view.entry.command != asker.program || !uses_tls(view.config, asker)) continue;
     const std::string prefix(asker.prefix);
-    const auto files = asker.role == tls::Role::server ? tls::server_files(view.config, prefix)
-                                                       : tls::client_files(view.config, prefix);
+    const auto files = tls::asker_files(view.config, asker);
     if (!files) {
       failures_.push_back(fmt::format("service {}: {}", view.entry.service, files.error().text));
       continue;

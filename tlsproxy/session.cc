@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tlsproxy/session.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -39,11 +40,13 @@ Session::Session(async::Loop& loop, Owner& owner, openssl::Engine engine, Fd tcp
       tcp_write_(loop, tcp_.get(), async::IoWatch::What::write, [this] { on_tcp_writable(); }),
       pair_read_(loop, pair_.get(), async::IoWatch::What::read, [this] { on_pair_readable(); }),
       pair_write_(loop, pair_.get(), async::IoWatch::What::write, [this] { on_pair_writable(); }),
-      timer_(loop, [this] { on_timer(); }) {}
+      timer_(loop, [this] { on_timer(); }),
+      patience_(loop, [this] { on_patience(); }) {}
 
 Session::~Session() = default;
 
-void Session::start(Duration handshake_limit) {
+void Session::start(Duration handshake_limit, Duration patience) {
+  patience_limit_ = patience;
   timer_.start(handshake_limit);
   pair_read_.enable();
   shake();
@@ -155,7 +158,11 @@ bool Session::take_transfer(const Transfer& got, std::span<char> chunk) {
       if (in_left_.empty() && !in_refused_) tcp_read_.enable();
       return false;
     case Io::want_session:  // of a handshake only
-    case Io::want_write: tcp_write_.enable(); return false;
+    case Io::want_write:
+      // flush_out() comes back to reading; until then the socket may stay readable without end.
+      tcp_read_.disable();
+      await_peer();
+      return false;
     case Io::closed: input_ended(); return false;
     case Io::lost: connection_broken(); return false;
   }
@@ -233,7 +240,7 @@ void Session::send(std::string_view plaintext) {
   if (plaintext.empty()) return;
   out_left_ = plaintext;
   pair_read_.disable();
-  tcp_write_.enable();
+  await_peer();
 }
 
 void Session::flush_out() {
@@ -251,7 +258,7 @@ void Session::flush_out() {
 
 void Session::output_ended() {
   const Io io = engine_.shutdown();
-  if (io == Io::want_write) return tcp_write_.enable();
+  if (io == Io::want_write) return await_peer();
   if (engine_.fast_shutdown() || io == Io::lost || in_ended_) return linger();
   phase_ = Phase::closing;
   pair_read_.disable();
@@ -260,6 +267,26 @@ void Session::output_ended() {
   in_left_.clear();
   timer_.start(kCloseLimit);
   await_close();
+}
+
+// A peer that is there and reads nothing must not hold the session for ever. The program has a limit of its own while
+// it waits; but its end is not seen here while what it wrote before has not left.
+void Session::await_peer() {
+  tcp_write_.enable();
+  if (!patience_.pending()) patience_.start(patience_limit_);
+}
+
+void Session::on_patience() {
+  if (phase_ != Phase::open || !tcp_write_.enabled()) return;
+  if (forsaken_) return end();
+  forsaken_ = program_gone();
+  patience_.start(patience_limit_);
+}
+
+// Closed, not only shut down in one direction.
+bool Session::program_gone() const {
+  pollfd pair{.fd = pair_.get(), .events = 0, .revents = 0};
+  return ::poll(&pair, 1, 0) > 0 && (pair.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 void Session::await_close() {
@@ -323,6 +350,7 @@ void Session::end() {
   if (phase_ == Phase::ended) return;
   phase_ = Phase::ended;
   timer_.stop();
+  patience_.stop();
   // Before the descriptors close: afterwards their events would belong to whoever gets the numbers next.
   tcp_read_.disable();
   tcp_write_.disable();

@@ -8,10 +8,11 @@
 // How the ends end:
 //   peer's close_notify or FIN   end of that direction only: shutdown(pair, SHUT_WR); replies still go out
 //   end of file on the pair      all is written, then close_notify, then FIN; what the peer still sends is thrown away
-//                                for a moment, since closing with unread input would destroy the last reply
 //                                for a moment, since closing with unread input would destroy the last reply. With
 //                                tls_fast_shutdown_enable = no the peer's close_notify is waited for before the FIN
 //   pair refuses input           the program has closed: TLS is read no more, its last output still goes out
+//   peer takes no more           while the program waits, so does the session; once the program has closed, it has
+//                                one to two `patience` more
 //   TLS or TCP broken            the pair is closed once it has what came before
 #pragma once
 
@@ -52,9 +53,11 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void start(Duration handshake_limit);
+  void start(Duration handshake_limit, Duration patience = kPatience);
   // What was found for the session wanted; empty: nothing.
   void resume(Secret session);
+
+  static constexpr Duration kPatience{60000};
 
  private:
   enum class Phase { handshake, open, closing, lingering, ended };
@@ -64,6 +67,7 @@ class Session {
   void on_pair_readable();
   void on_pair_writable();
   void on_timer();
+  void on_patience();
 
   void shake();
   void shaken();
@@ -80,6 +84,8 @@ class Session {
   void send(std::string_view plaintext);
   void flush_out();
   void output_ended();
+  void await_peer();
+  [[nodiscard]] bool program_gone() const;
 
   void connection_broken();
   void linger();
@@ -99,11 +105,14 @@ class Session {
   bool in_refused_ = false;  // the program reads no more
   bool out_ended_ = false;   // the program has closed; close_notify is due
   bool broken_ = false;      // nothing can be sent to the peer
+  bool forsaken_ = false;    // the program has closed while the peer took nothing
+  Duration patience_limit_ = kPatience;
   async::IoWatch tcp_read_;
   async::IoWatch tcp_write_;
   async::IoWatch pair_read_;
   async::IoWatch pair_write_;
   async::Timer timer_;
+  async::Timer patience_;
 };
 
 }  // namespace postern::tlsproxy

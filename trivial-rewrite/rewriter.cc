@@ -17,15 +17,14 @@ void strip_dot(std::string& address) {
 std::string rewrite(const RewriteRules& rules, Context context, std::string_view address) {
   std::string out(address);
   if (out.empty()) return out;
-  // "user@" says that the domain was left to us.
-  if (out.size() > 1 && out.ends_with('@')) out.pop_back();
+  // "!user" and "user%" become "user@": nobody's domain is left to us, so that the address is refused in the end.
   if (rules.swap_bangpath && out.find('@') == std::string::npos) {
-    if (const auto bang = out.find('!'); bang != std::string::npos && bang > 0 && bang + 1 < out.size()) {
+    if (const auto bang = out.find('!'); bang != std::string::npos && out.size() > 1) {
       out = out.substr(bang + 1) + "@" + out.substr(0, bang);
     }
   }
   if (rules.percent_hack && out.find('@') == std::string::npos) {
-    if (const auto percent = out.rfind('%'); percent != std::string::npos && percent > 0 && percent + 1 < out.size()) {
+    if (const auto percent = out.rfind('%'); percent != std::string::npos && out.size() > 1) {
       out[percent] = '@';
     }
   }

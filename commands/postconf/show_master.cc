@@ -8,6 +8,8 @@
 #include "commands/postconf/show.h"
 #include "lib/base/json.h"
 #include "lib/base/text.h"
+#include "lib/config/expand.h"
+#include "lib/config/registry.h"
 #include "lib/config/service_view.h"
 
 namespace postern::postconf {
@@ -33,8 +35,19 @@ Result<std::string> expanded(const Files& files, const Report& report, const con
   return fail("macro processing error");
 }
 
+// Whether the names in it are parameters. Others are the program's own to expand: pipe(8)'s ${recipient}.
+bool names_parameters(const Files& files, const config::MasterEntry& entry, std::string_view text) {
+  const auto names = config::references(text);
+  return !names || std::ranges::all_of(*names, [&](const std::string& name) {
+    const auto own = [&name](const auto& setting) { return setting.first == name; };
+    return config::find_parameter(name) != nullptr || files.config.is_set(name) ||
+           std::ranges::any_of(entry.overrides, own);
+  });
+}
+
 Result<config::MasterEntry> expanded_entry(const Files& files, const Report& report, config::MasterEntry entry) {
   for (auto& word : entry.raw_arguments) {
+    if (!names_parameters(files, entry, word)) continue;
     auto value = expanded(files, report, entry, word);
     if (!value) return std::unexpected(value.error());
     word = std::move(*value);
@@ -150,6 +163,9 @@ std::string entry_text(const config::MasterEntry& entry, bool fold) {
 }
 
 Result<> show_entries(const Request& request, const Files& files, const Report& report) {
+  for (const auto& argument : request.arguments) {
+    if (std::ranges::count(argument, '/') > 1) return fail("-M option requires service_name[/type]");
+  }
   return for_each_match(request, files, report, [&](const Pattern&, const config::MasterEntry& entry) -> Result<bool> {
     const auto shown = request.expand ? expanded_entry(files, report, entry) : Result<config::MasterEntry>(entry);
     if (!shown) return std::unexpected(shown.error());
@@ -160,6 +176,7 @@ Result<> show_entries(const Request& request, const Files& files, const Report& 
 
 Result<> show_fields(const Request& request, const Files& files, const Report& report) {
   for (const auto& argument : request.arguments) {
+    if (std::ranges::count(argument, '/') > 2) return fail("-F option requires service_name[/type[/field]]");
     const auto name = parse_pattern(argument).name;
     if (name != "*" && std::ranges::find(field_names(), name) == field_names().end()) {
       return fail(fmt::format("invalid service attribute name: \"{}\"", name));

@@ -27,6 +27,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <string>
 
 #include "commands/postdrop/login_senders.h"
@@ -273,6 +274,8 @@ int main_program(int argc, char** argv) {
   fill_standard_descriptors();
   config::clean_set_id_environment();
   log::open("postdrop", {});
+  // getopt(3) complains under this name.
+  if (argc > 0) argv[0] = ::basename(argv[0]);
   std::signal(SIGPIPE, SIG_IGN);
   std::string directory;
   for (int c = ::getopt(argc, argv, "c:rv"); c != -1; c = ::getopt(argc, argv, "c:rv")) {

@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <array>
 #include <chrono>
 #include <set>
 
@@ -15,16 +14,6 @@
 namespace postern::postfix {
 
 namespace {
-
-struct Asker {
-  std::string_view program;
-  tls::Role role;
-  std::string_view prefix;
-};
-constexpr std::array kAskers{
-    Asker{"smtpd", tls::Role::server, "smtpd_tls_"}, Asker{"smtp", tls::Role::client, "smtp_tls_"},
-    Asker{"lmtp", tls::Role::client, "lmtp_tls_"}, Asker{"tlsproxy", tls::Role::server, "tlsproxy_tls_"},
-    Asker{"tlsproxy", tls::Role::client, "tlsproxy_client_"}};
 
 // What stands behind "NAME=" in a line of its own.
 std::string value_of(std::string_view output, std::string_view name) {
@@ -54,11 +43,9 @@ std::vector<std::string> certificate_files(const config::MasterCf& master_cf, co
   const auto views = config::service_view(master_cf, main_cf);
   if (!views) return {};
   for (const config::ServiceView& view : *views) {
-    for (const Asker& asker : kAskers) {
+    for (const tls::Asker& asker : tls::kAskers) {
       if (view.entry.command != asker.program) continue;
-      const std::string prefix(asker.prefix);
-      const auto files = asker.role == tls::Role::server ? tls::server_files(view.config, prefix)
-                                                         : tls::client_files(view.config, prefix);
+      const auto files = tls::asker_files(view.config, asker);
       if (!files) continue;
       for (const std::string_view word : text::words(files->chain_files)) names.emplace(word);
       for (const std::string* name : {&files->cert_file, &files->dcert_file, &files->eccert_file}) {

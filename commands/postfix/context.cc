@@ -2,6 +2,7 @@
 #include "commands/postfix/context.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/wait.h>
@@ -10,11 +11,14 @@
 #include "lib/base/files.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/service/build_id.h"
 
 namespace postern::postfix {
 
 namespace {
 
+// Where the commands look without -c.
+constexpr std::string_view kDefaultDirectory = "/etc/postfix";
 constexpr int kCannotStart = 127;
 constexpr int kSignalBase = 128;
 
@@ -102,6 +106,23 @@ std::optional<pid_t> master_pid(const Context& context) {
   const auto number = text::to_u64(text::trim(*content));
   if (!number || *number <= 1) return std::nullopt;
   return static_cast<pid_t>(*number);
+}
+
+bool master_is_of_another_build(const Context& context) {
+  const auto pid = master_pid(context);
+  if (!pid) return false;
+  // A command from elsewhere than the programs says nothing about them.
+  const auto installed = files::read(context.daemon("master"));
+  if (!installed || !installed->contains(build_id())) return false;
+  // Also when the file has been replaced, the link leads to what the process runs.
+  const auto runs = files::read(fmt::format("/proc/{}/exe", *pid));
+  return runs && !runs->contains(build_id());
+}
+
+std::string command_line(const Context& context, std::string_view words) {
+  const std::string& directory = context.config.directory();
+  return directory == kDefaultDirectory ? fmt::format("postfix {}", words)
+                                        : fmt::format("postfix -c {} {}", directory, words);
 }
 
 }  // namespace postern::postfix

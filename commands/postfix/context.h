@@ -58,5 +58,10 @@ void become(const std::string& path, const std::vector<std::string>& arguments);
 [[nodiscard]] bool is_running(const Context& context);
 // From pid/master.pid; meaningful while is_running().
 [[nodiscard]] std::optional<pid_t> master_pid(const Context& context);
+// The running master is of another build than the programs that are installed now: it would start none of them. False
+// where that cannot be told.
+[[nodiscard]] bool master_is_of_another_build(const Context& context);
+// What somebody types for `postfix WORDS` about this configuration: with -c where it is not the default one.
+[[nodiscard]] std::string command_line(const Context& context, std::string_view words);
 
 }  // namespace postern::postfix

@@ -2,6 +2,7 @@
 #include "commands/postfix/control.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "commands/postfix/certificates.h"
 #include "commands/postfix/dnssec.h"
 #include "commands/postfix/layout.h"
+#include "commands/postfix/tls_check.h"
 #include "lib/base/clock.h"
 #include "lib/base/files.h"
 #include "lib/base/log.h"
@@ -184,6 +186,14 @@ int reload(const Context& context) {
   if (!is_running(context)) return fatal(kNotRunning);
   // master would keep the old configuration; the administrator is to hear why.
   if (!configuration_is_sound(context)) return 1;
+  // Its workers would leave, and no new ones would take their place.
+  if (master_is_of_another_build(context)) {
+    complain(log::Level::fatal,
+             fmt::format("the programs in {} are of another build than the mail system that runs: "
+                         "nothing was changed; use \"{}\" and \"{}\"",
+                         context.main.daemon_directory, command_line(context, "stop"), command_line(context, "start")));
+    return 1;
+  }
   log::info("refreshing the Postfix mail system");
   if (const int failed = signal_master(context, SIGHUP); failed != 0) return failed;
   // hash_queue_depth may have changed.
@@ -213,6 +223,9 @@ int check(const Context& context) {
   if (auto made = create_missing(context); !made) return fatal(made.error().text);
   for (const auto& finding : findings(context)) log::warning("{}", finding);
   if (const auto master_cf = config::load_master_cf(context.config.directory())) {
+    for (const auto& text : tls_warnings(*master_cf, context.config, OpenSsl(context.main.openssl_path))) {
+      log::warning("{}", text);
+    }
     const auto files = certificate_files(*master_cf, context.config);
     for (const auto& text :
          expiring_certificates(files, context.main.openssl_path, context.main.tls_expiry_warning_time)) {

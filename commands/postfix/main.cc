@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,8 @@ struct Arguments {
 
 Arguments parse_arguments(int argc, char** argv) {
   Arguments out;
+  // getopt(3) complains under this name.
+  if (argc > 0) argv[0] = ::basename(argv[0]);
   for (int c = ::getopt(argc, argv, "+c:Dv"); c != -1; c = ::getopt(argc, argv, "+c:Dv")) {
     switch (c) {
       case 'c': out.directory = optarg; break;

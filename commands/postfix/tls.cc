@@ -133,7 +133,7 @@ int already_configured(const std::vector<std::string>& names, std::string_view w
 }
 
 void say_reload(const Context& context) {
-  if (is_running(context)) log::info("It takes effect with: postfix reload");
+  if (is_running(context)) log::info("It takes effect with: {}", command_line(context, "reload"));
 }
 
 int all_default(const Context& context, std::string_view prefix) {
@@ -190,14 +190,15 @@ Result<KeyOptions> key_options(const Context& context, const Words& words) {
   return options;
 }
 
-void say_staged(const KeyPair& pair) {
+void say_staged(const Context& context, const KeyPair& pair) {
+  const std::string tls = "  " + command_line(context, "tls");
   say_lines({"A private key and a self-signed certificate are ready:", "  " + pair.key_file, "  " + pair.cert_file,
-             "To use them:", fmt::format("  postfix tls deploy-server-cert {} {}", pair.cert_file, pair.key_file),
+             "To use them:", fmt::format("{} deploy-server-cert {} {}", tls, pair.cert_file, pair.key_file),
              "For a certificate from an authority:",
-             fmt::format("  postfix tls output-server-csr -k {} [hostname...]", pair.key_file),
+             fmt::format("{} output-server-csr -k {} [hostname...]", tls, pair.key_file),
              fmt::format("and write its answer, the server's certificate first, to {} before.", pair.cert_file),
              "For TLSA records, which must be in the DNS (and old ones have expired) before:",
-             fmt::format("  postfix tls output-server-tlsa [-h hostname] {}", pair.key_file)});
+             fmt::format("{} output-server-tlsa [-h hostname] {}", tls, pair.key_file)});
 }
 
 int stage(const Context& context, bool keep_key) {
@@ -208,7 +209,7 @@ int stage(const Context& context, bool keep_key) {
   const std::string old_key = keep_key ? deployed_key(context, options->algorithm) : std::string();
   const auto pair = make_pair(context, openssl_of(context), *options, old_key);
   if (!pair) return fatal(pair.error().text);
-  say_staged(*pair);
+  say_staged(context, *pair);
   return 0;
 }
 
@@ -223,7 +224,8 @@ int enable_server(const Context& context) {
   auto settings = server_settings();
   if (const auto names = changed_settings(context.config, "smtpd"); !names.empty()) {
     const int result = already_configured(names, "server", settings);
-    log::info("A new certificate: postfix tls new-server-cert; with a new key: postfix tls new-server-key");
+    log::info("A new certificate: {}; with a new key: {}", command_line(context, "tls new-server-cert"),
+              command_line(context, "tls new-server-key"));
     return result;
   }
   if (const auto source = words->option('r')) {
@@ -240,8 +242,8 @@ int enable_server(const Context& context) {
   if (!set_parameters(context, settings)) return fatal("main.cf was not changed");
   say_lines({"Opportunistic TLS is enabled in the SMTP server, with a new key and a self-signed certificate:",
              "  " + pair->key_file, "  " + pair->cert_file, "For a certificate from an authority:",
-             fmt::format("  postfix tls output-server-csr -k {} [hostname...]", pair->key_file),
-             "For TLSA records:", "  postfix tls output-server-tlsa [-h hostname]"});
+             fmt::format("  {} -k {} [hostname...]", command_line(context, "tls output-server-csr"), pair->key_file),
+             "For TLSA records:", fmt::format("  {} [-h hostname]", command_line(context, "tls output-server-tlsa"))});
   say_reload(context);
   return 0;
 }

@@ -132,6 +132,9 @@ Result<KeyPair> make_pair(const Context& context, const OpenSsl& openssl, const 
   KeyPair pair{key.path(), cert.path()};
   auto made = old_key.empty() ? openssl.write(key.fd(), key_command(options))
                               : openssl.write(key.fd(), {"pkey", "-in", old_key, "-passin", "pass:"});
+  if (!made && old_key.empty() && !options.bits.empty()) {
+    return fail(fmt::format("{} (-a {} -b {})", made.error().text, options.algorithm, options.bits));
+  }
   if (!made) return std::unexpected(made.error());
   const std::vector<std::string> certify{"req", "-x509", "-new",        "-sha256", "-days",
                                          kDays, "-key",  pair.key_file, "-config", "/dev/stdin"};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 #include "lib/base/log.h"
@@ -24,6 +25,8 @@ constexpr int kArguments = 3;
 
 int main_program(int argc, char** argv) {
   log::open("postkick", {});
+  // getopt(3) complains under this name.
+  if (argc > 0) argv[0] = ::basename(argv[0]);
   std::string directory;
   for (int c = 0; (c = ::getopt(argc, argv, "c:v")) != -1;) {
     if (c == 'c') directory = optarg;

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,8 @@ int refuse(std::string_view text) {
 
 Result<Arguments> parse_arguments(int argc, char** argv) {
   Arguments out;
+  // getopt(3) complains under this name.
+  if (argc > 0) argv[0] = ::basename(argv[0]);
   for (int c = ::getopt(argc, argv, "+c:ip:t:v"); c != -1; c = ::getopt(argc, argv, "+c:ip:t:v")) {
     switch (c) {
       case 'c': out.directory = optarg; break;

@@ -111,7 +111,8 @@ class MessageQuery {
 };
 
 std::optional<table::Entry> parse_line(const std::string& where, std::string_view line) {
-  const table::MapLine entry = table::parse_map_line(line);
+  // Nothing in a line can stand behind a NUL: programs that read the table would not see it.
+  const table::MapLine entry = table::parse_map_line(line.substr(0, line.find('\0')));
   if (entry.problem) {
     log::warning("{}: {}", where, *entry.problem);
     return std::nullopt;

@@ -21,9 +21,8 @@ namespace {
 
 constexpr const char* kPrefix = "smtp_tls_";
 
-bool is_dane(tls::Level level) { return level == tls::Level::dane || level == tls::Level::dane_only; }
-
-bool is_half_or_whole_dane(tls::Level level) { return is_dane(level) || level == tls::Level::half_dane; }
+// As it can be asked for.
+bool wants_dane(tls::Level level) { return level == tls::Level::dane || level == tls::Level::dane_only; }
 
 std::string without_colons(std::string_view digest) { return text::replace_all(digest, ":", ""); }
 
@@ -96,7 +95,7 @@ Result<> TlsSide::load() {
 void TlsSide::plan_names(Plan& plan) const {
   const tls::Level level = plan.policy.level;
   std::vector<std::string> strategies = options_.match;
-  if (is_half_or_whole_dane(level)) {
+  if (tls::is_dane(level)) {
     strategies = {"nexthop"};
   } else if (strategies.empty()) {
     strategies = level == tls::Level::verify ? std::vector<std::string>{"hostname"}
@@ -181,13 +180,13 @@ std::optional<Plan> TlsSide::plan(TargetFinder& finder, const Targets& targets, 
   plan.policy.ciphers = options_.grade;
   if (!options_.servername.empty()) plan.policy.servername = options_.servername;
   if (!available()) return plan;
-  if (is_dane(options_.level) && !plan_dane(plan, finder, targets, target)) return std::nullopt;
+  if (wants_dane(options_.level) && !plan_dane(plan, finder, targets, target)) return std::nullopt;
   if (options_.level == tls::Level::fingerprint) {
     plan_digests(plan, target.peer());
   } else if (tls::needs_match(plan.policy.level)) {
     plan_names(plan);
     // Who looks for TLSA records trusts them or public CAs.
-    if (!is_dane(options_.level)) plan.policy.tlsa = anchors_;
+    if (!wants_dane(options_.level)) plan.policy.tlsa = anchors_;
   }
   return plan;
 }
@@ -253,7 +252,7 @@ void TlsSide::tell_match(const tls::TlsReport& report, const Plan& plan, const s
   }
   const auto record = openssl::matched_tlsa(engine);
   if (!record) return;
-  if (!is_half_or_whole_dane(plan.policy.level)) {
+  if (!tls::is_dane(plan.policy.level)) {
     return say(fmt::format("{}: Matched trust anchor at depth {}", peer, record->depth));
   }
   say(fmt::format("{}: Matched DANE {} certificate at depth {}: {} {} {} {}", peer, record->usage == 3 ? "EE" : "TA",

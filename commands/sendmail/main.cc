@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "commands/sendmail/message.h"
 #include "commands/sendmail/options.h"
 #include "commands/sendmail/params.h"
 #include "commands/sendmail/submit.h"
@@ -31,7 +32,11 @@ constexpr int kTemporaryFailure = 75;
 
 [[noreturn]] void give_up(const std::string& text) { config::end_command(text, kTemporaryFailure); }
 
-std::string who() { return config::real_user_name() + "(" + std::to_string(::getuid()) + "): "; }
+// In whose name the mail would have gone.
+std::string who(const Options& options) {
+  const std::string name = options.has_sender ? sender_of(options.sender) : config::real_user_name();
+  return name + "(" + std::to_string(::getuid()) + "): ";
+}
 
 [[noreturn]] void become(const std::string& path, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), path.substr(path.rfind('/') + 1));
@@ -78,7 +83,7 @@ int main_program(int argc, char** argv) {
   const std::string_view path = argc > 0 ? argv[0] : "sendmail";
   const auto program = path.substr(path.rfind('/') + 1);
   log::open("sendmail", {});
-  if (const auto directory = find_config_directory(argc, argv); !directory.empty()) {
+  if (const auto directory = find_config_directory(argc, argv, program); !directory.empty()) {
     ::setenv("MAIL_CONFIG", directory.c_str(), 1);
   }
   const auto config = config::Config::load(config::Config::default_directory(),
@@ -110,8 +115,9 @@ int main_program(int argc, char** argv) {
   // postdrop may end before it has read everything.
   std::signal(SIGPIPE, SIG_IGN);
   const auto submitted = submit(*params, *options);
-  // Who may not use a sender is told so under that sender's name.
-  if (!submitted) give_up((submitted.error().code == EPERM ? "" : who()) + submitted.error().text);
+  // What is wrong with the options, and who may not use a sender, is said without a name.
+  const bool plain = !submitted && (submitted.error().code == EPERM || submitted.error().code == EINVAL);
+  if (!submitted) give_up((plain ? "" : who(*options)) + submitted.error().text);
   log::finish();
   return 0;
 }

@@ -51,8 +51,8 @@ void HeaderRecipients::line(std::string_view text) {
 void HeaderRecipients::finish_header() {
   const auto field = mail::split_header(header_);
   const auto* info = field ? mail::find_header(field->name) : nullptr;
-  if (info != nullptr && info->resent) resent_ = true;
   if (info != nullptr && info->extract) {
+    resent_ = resent_ || info->resent;
     auto& list = info->resent ? resent_recipients_ : normal_;
     for (auto& address : addresses_of(field->value)) list.push_back(std::move(address));
   }

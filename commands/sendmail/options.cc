@@ -73,12 +73,23 @@ void take_letter_option(Options& out, std::string_view value) {
   if (value == "i") out.dot_ends = false;
 }
 
+// Which word of the list it is that nobody knows; empty: the fault is another.
+std::string_view unknown_notify(std::string_view list) {
+  for (const auto word : text::words(list, ", \t\r\n")) {
+    if (!mail::parse_notify(word)) return word;
+  }
+  return {};
+}
+
 void take_dsn(Options& out, char option, std::string_view value) {
   bool good = true;
   if (option == 'N') {
     const auto mask = mail::parse_notify(value);
     good = mask.has_value();
     if (good) out.notify = *mask;
+    if (const auto word = good ? "" : unknown_notify(value); !word.empty()) {
+      out.warnings.push_back(fmt::format("unknown DSN NOTIFY command value \"{}\" in \"{}\"", word, value));
+    }
   } else if (option == 'R') {
     const auto flags = mail::parse_ret(value);
     good = flags.has_value();
@@ -87,7 +98,8 @@ void take_dsn(Options& out, char option, std::string_view value) {
     good = !value.empty() && value.size() <= kEnvelopeIdMax && value == text::printable(value);
     if (good) out.envelope_id = value;
   }
-  const std::string_view what = option == 'V' ? "bad syntax in -" : "bad -";
+  const bool too_long = option == 'V' && value.size() > kEnvelopeIdMax;
+  const std::string_view what = too_long ? "too long -" : option == 'V' ? "bad syntax in -" : "bad -";
   if (!good) out.warnings.push_back(fmt::format("{}{} option value -- ignored", what, option));
 }
 
@@ -100,8 +112,8 @@ std::vector<std::string> prepared(int argc, char** argv, std::string_view progra
 
 }  // namespace
 
-std::string find_config_directory(int argc, char** argv) {
-  auto words = prepared(argc, argv, "sendmail");
+std::string find_config_directory(int argc, char** argv, std::string_view program) {
+  auto words = prepared(argc, argv, program);
   std::vector<char*> pointers;
   pointers.reserve(words.size() + 1);
   for (auto& word : words) pointers.push_back(word.data());
@@ -123,7 +135,7 @@ Result<Options> parse_options(int argc, char** argv, std::string_view program) {
   Options out;
   if (program == "mailq") out.mode = Mode::mailq;
   if (program == "newaliases") out.mode = Mode::newaliases;
-  auto words = prepared(argc, argv, "sendmail");
+  auto words = prepared(argc, argv, program);
   std::vector<char*> pointers;
   pointers.reserve(words.size() + 1);
   for (auto& word : words) pointers.push_back(word.data());

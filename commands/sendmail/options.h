@@ -40,7 +40,7 @@ struct Options {
 };
 
 // -C, which has to be known before the log can be opened; empty when absent. A main.cf path gives its directory.
-[[nodiscard]] std::string find_config_directory(int argc, char** argv);
+[[nodiscard]] std::string find_config_directory(int argc, char** argv, std::string_view program);
 // Error text: what stands behind "fatal: ".
 [[nodiscard]] Result<Options> parse_options(int argc, char** argv, std::string_view program);
 

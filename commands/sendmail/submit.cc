@@ -12,6 +12,7 @@
 
 #include "commands/sendmail/message.h"
 #include "lib/base/files.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/ipc/local.h"
 #include "lib/mail/record.h"
@@ -41,6 +42,9 @@ Result<Envelope> make_envelope(const Options& options) {
     return fail("unable to find the login name of user id " + std::to_string(::getuid()));
   }
   out.sender = options.has_sender ? sender_of(options.sender) : pw->pw_name;
+  if (options.has_sender && addresses_of(options.sender).size() > 1) {
+    log::warning("-f option specified malformed sender: {}", options.sender);
+  }
   const char* name = std::getenv("NAME");
   if (options.has_full_name) {
     out.full_name = options.full_name;
@@ -60,7 +64,7 @@ Result<Envelope> make_envelope(const Options& options) {
 Result<std::string> verp_delimiters(const Params& params, const Options& options) {
   auto out = options.verp_delimiters.empty() ? params.default_verp_delimiters : options.verp_delimiters;
   if (out.size() != 2 || out.find_first_not_of(params.verp_delimiter_filter) != std::string::npos) {
-    return fail("-V requires two characters from " + params.verp_delimiter_filter);
+    return fail("-V requires two characters from " + params.verp_delimiter_filter, EINVAL);
   }
   return out;
 }
@@ -239,7 +243,7 @@ Result<> Postdrop::finish() {
 Result<> submit(const Params& params, const Options& options) {
   const auto envelope = make_envelope(options);
   if (!envelope) return std::unexpected(envelope.error());
-  if (options.mode == Mode::verify && options.extract) return fail("the -t option cannot be used with -bv");
+  if (options.mode == Mode::verify && options.extract) return fail("-t option cannot be used with -bv", EINVAL);
   if (envelope->recipients.empty() && !options.extract) return fail(std::string(kNoRecipientArguments));
   Postdrop drop;
   if (auto started = drop.start(params.command_directory + "/postdrop", {params.fork_attempts, params.fork_delay});

@@ -69,8 +69,9 @@ std::string type_name(Type type) {
 
 std::string failure_text(const Answer& answer) {
   if (answer.ok()) return {};
-  return fmt::format("Host or domain name not found. Name service error for name={} type={}: {}", answer.name,
-                     type_name(answer.type), failure_reason(answer.status));
+  const std::string_view prefix = answer.status == Status::malformed ? "" : "Host or domain name not found. ";
+  return fmt::format("{}Name service error for name={} type={}: {}", prefix, answer.name, type_name(answer.type),
+                     failure_reason(answer.status));
 }
 
 // --- resource data -----------------------------------------------------------------------------------
@@ -167,6 +168,16 @@ std::optional<T> with_host(std::optional<T> value) {
   return value;
 }
 
+std::optional<Mx> checked_mx(Answer& answer, std::optional<Mx> mx) {
+  if (!mx || mx->host.empty()) return mx;
+  const bool numeric = parse::parse_ip(mx->host).has_value();
+  if (!numeric && parse::is_hostname(mx->host)) return mx;
+  answer.complaints.push_back(fmt::format("{} domain name in resource data of MX record for {}: {}",
+                                          numeric ? "numeric" : "malformed", answer.name, mx->host));
+  if (!numeric) mx.reset();
+  return mx;
+}
+
 std::optional<std::string> host_only(std::optional<std::string> name) {
   if (name && !parse::is_hostname(*name)) name.reset();
   return name;
@@ -176,7 +187,7 @@ bool keep_record(Answer& answer, std::string_view rdata) {
   switch (answer.type) {
     case Type::a:
     case Type::aaaa: return keep(answer.addresses, decode_address(answer.type, rdata));
-    case Type::mx: return keep(answer.mx, with_host(decode_mx(rdata)));
+    case Type::mx: return keep(answer.mx, checked_mx(answer, decode_mx(rdata)));
     case Type::srv: return keep(answer.srv, with_host(decode_srv(rdata)));
     case Type::ptr:
     case Type::ns: return keep(answer.names, host_only(decode_name(rdata)));

@@ -3,7 +3,8 @@
 //
 // Resource data come from strangers: names without compression, everything else as the RFC has it; a decoder gives
 // a value or nothing. Names are text without the final dot; the root is "". A name that is not a host name (as a
-// mail system needs it) is refused by add_record, except where the type allows anything.
+// mail system needs it) is refused by add_record, except where the type allows anything. The host of an MX record may
+// be an IP address, which is wrong and common.
 // Nothing here does I/O; resolver.h asks.
 #pragma once
 
@@ -73,11 +74,14 @@ struct Answer {
   bool secure = false;    // validated (or believed, see dns_trust); only of a secure resolver
   unsigned dropped = 0;   // records that were not well-formed
   std::string detail;     // of a temporary failure: what happened, for debugging
+  // Of host names that are none, for who logs: "malformed domain name in resource data of MX record for N: X".
+  std::vector<std::string> complaints;
 
   [[nodiscard]] bool ok() const { return status == Status::ok; }
 };
 
-// "Host or domain name not found. Name service error for name=N type=T: Host not found" and the like, as deferral
+// "Host or domain name not found. Name service error for name=N type=T: Host not found" and the like (without the first
+// sentence for what is malformed), as deferral
 // and bounce texts have it. Empty when the lookup was ok.
 [[nodiscard]] std::string failure_text(const Answer& answer);
 

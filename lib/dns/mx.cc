@@ -11,7 +11,9 @@
 
 namespace postern::dns {
 
-bool is_null_mx(const std::vector<Mx>& hosts) { return hosts.size() == 1 && hosts.front().host.empty(); }
+bool is_null_mx(const std::vector<Mx>& hosts) {
+  return std::ranges::any_of(hosts, [](const Mx& mx) { return mx.host.empty(); });
+}
 
 std::vector<Mx> sort_mx(std::vector<Mx> hosts, const std::function<std::uint32_t(std::uint32_t)>& random) {
   std::erase_if(hosts, [](const Mx& mx) { return mx.host.empty(); });

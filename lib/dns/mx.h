@@ -13,7 +13,7 @@
 
 namespace postern::dns {
 
-// The domain says that it takes no mail: its only MX is ".".
+// The domain says that it takes no mail: an MX is ".". There must not be others beside it, which would not count.
 [[nodiscard]] bool is_null_mx(const std::vector<Mx>& hosts);
 // random(n) gives a number in 0..n-1; without it nothing is mixed. A "." beside other hosts is left out.
 [[nodiscard]] std::vector<Mx> sort_mx(std::vector<Mx> hosts,

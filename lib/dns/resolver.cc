@@ -43,6 +43,8 @@ constexpr Setting kSettings[] = {
     {"unblock-lan-zones:", "yes"},
     {"insecure-lan-zones:", "yes"},
     {"qname-minimisation:", "no"},
+    // Who wants another order than the server's mixes for himself.
+    {"rrset-roundrobin:", "no"},
     {"trust-anchor-signaling:", "no"},
     {"edns-buffer-size:", "1232"},
     // A server that was down is asked again soon: the default forgets an outage after 15 minutes.

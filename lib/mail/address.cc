@@ -24,7 +24,7 @@ bool is_dot_string(std::string_view local) {
                              [](auto atom) { return !atom.empty() && std::ranges::all_of(atom, is_atext); });
 }
 
-bool is_control(char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }
+bool is_control(char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7F'; }
 
 // A host name, UTF-8 labels included, that may end in a dot; or an address literal.
 bool acceptable_domain(std::string_view domain) {
@@ -89,7 +89,7 @@ std::optional<std::string> parse_path(std::string_view path, bool strict) {
     tokens.pop_back();
   }
   const auto spec = read_address(tokens);
-  if (!spec.well_formed || (strict && spec.comments)) return std::nullopt;
+  if (!spec.well_formed || (strict && (spec.comments || spec.colons))) return std::nullopt;
   if (spec.internal.empty()) return path.empty() ? std::optional(std::string{}) : std::nullopt;
   // An '@' that was quoted counts as well: the internal form does not tell it from another.
   const auto parts = split_address(spec.internal);

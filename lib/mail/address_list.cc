@@ -344,6 +344,8 @@ AddressSpec read_address(std::span<const Token> tokens) {
     if (is_special(token, '@')) {
       if (out.at != std::string::npos && out.at + 1 == out.internal.size()) out.well_formed = false;
       out.at = out.internal.size();
+    } else if (is_special(token, ':')) {
+      out.colons = true;
     } else if (token.kind == Kind::special || !token.closed) {
       out.well_formed = false;
     } else if (previous != nullptr && is_word(*previous) && !joined_by_dot(*previous, token)) {

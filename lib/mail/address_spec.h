@@ -18,6 +18,7 @@ struct AddressSpec {
   std::size_t at = std::string::npos;  // of the last unquoted '@' in `internal`
   bool well_formed = true;
   bool comments = false;
+  bool colons = false;  // behind a source route, if any: part of the local part, though it should be quoted
 };
 [[nodiscard]] AddressSpec read_address(std::span<const Token> tokens);
 

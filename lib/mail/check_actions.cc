@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "lib/base/text.h"
 #include "lib/mail/dsn.h"
@@ -67,7 +68,7 @@ Result<CheckVerdict> parse_check_action(std::string_view value, std::string_view
   const std::string name = text::upper(trimmed.substr(0, end));
   const std::string_view text = text::trim(trimmed.substr(end));
   const auto* const word = std::ranges::find(kWords, std::string_view(name), &Word::name);
-  if (word == kWords.end()) return fail(fmt::format("unknown command in {} map: {}", title, value));
+  if (word == kWords.end()) return fail(fmt::format("unknown command in {} map: {}", title, value), ENOTSUP);
   std::string problem = objection(word->action, name, text, title, part);
   if (!problem.empty()) return fail(std::move(problem));
   CheckVerdict out{word->action, std::string(text)};

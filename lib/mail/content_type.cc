@@ -93,7 +93,8 @@ ContentType parse_content_type(std::string_view header_value) {
     out.boundary.resize(text::trim_right(out.boundary).size());
   } else if (text::iequals(type, "message")) {
     out.kind = ContentType::Kind::message;
-    out.whole_message = text::iequals(subtype, "rfc822") || text::iequals(subtype, "global");
+    out.global = text::iequals(subtype, "global");
+    out.whole_message = text::iequals(subtype, "rfc822") || out.global;
     out.partial = text::iequals(subtype, "partial") || text::iequals(subtype, "external-body");
   } else if (!type.empty() && !text::iequals(type, "text")) {
     out.kind = ContentType::Kind::other;

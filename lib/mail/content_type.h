@@ -14,6 +14,7 @@ struct ContentType {
   enum class Kind { text, multipart, message, other } kind = Kind::text;
   bool digest = false;         // multipart/digest: its parts are messages by default
   bool whole_message = false;  // message/rfc822, message/global: begins with headers
+  bool global = false;         // message/global
   bool partial = false;        // message/partial, message/external-body: never decoded here
   std::string boundary;        // multipart only; empty: none given
 };

@@ -34,8 +34,8 @@ constexpr std::string_view kWriteFailed = "input/output error";
 std::string_view status_of(int code) {
   switch (code) {
     case EFBIG: return "5.2.2";
-    case EDQUOT:
-    case ENOSPC: return "4.2.2";
+    case EDQUOT: return "4.2.2";
+    case ENOSPC: return "4.3.0";
     default: return "4.2.0";
   }
 }
@@ -360,9 +360,15 @@ MailboxResult deliver_maildir(std::string path, const MessageCopy& copy, const s
   const WallTime now = wall_now();
   const std::string temporary = std::to_string(now.seconds) + ".P" + std::to_string(::getpid()) + "." + hostname;
   auto fd = create_in_maildir(path, temporary);
-  if (!fd)
-    return refuse(fd.error().code,
-                  "create maildir file " + path + "tmp/" + temporary + ": " + errno_text(fd.error().code));
+  if (!fd) {
+    const int code = fd.error().code;
+    const std::string text = "create maildir file " + path + "tmp/" + temporary + ": " + errno_text(code);
+    if (code == EACCES) {
+      log::warning("maildir access problem for UID/GID={}/{}: {}", ::geteuid(), ::getegid(), text);
+      log::warning("perhaps you need to create the maildirs in advance");
+    }
+    return refuse(code, text);
+  }
   const std::string tmp_path = path + "tmp/" + temporary;
   struct stat st{};
   auto written = write_copy(fd->get(), copy, CopyForm::maildir);

@@ -5,7 +5,7 @@
 // A copy is: "From " line, Return-Path, X-Original-To, Delivered-To (each where asked for), then the content. A
 // delivery that fails leaves the mailbox as it was: mbox files are cut back, maildir files removed. Both are fsynced.
 // MailboxError::status is the x.y.z that the failure deserves (RFC 3463): 5.2.2 for a full mailbox that will not empty
-// by itself (EFBIG), 4.2.2 for quota, 4.2.0 otherwise.
+// by itself (EFBIG), 4.2.2 for quota, 4.3.0 for a full disk, 4.2.0 otherwise.
 #pragma once
 
 #include <cstdint>

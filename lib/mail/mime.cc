@@ -17,6 +17,8 @@ constexpr std::size_t kFaultTextMax = 100;
 
 bool is_8bit(std::string_view s) { return !text::is_ascii(s); }
 
+bool is_eight(TransferEncoding e) { return e == TransferEncoding::eight_bit || e == TransferEncoding::binary; }
+
 struct FaultInfo {
   unsigned bit;
   std::string_view text;
@@ -211,7 +213,7 @@ class MimeParser::State {
     if (info.id != HeaderId::content_transfer_encoding) return true;
     part_.encoding = parse_transfer_encoding(value);
     part_.encoding_name = unfold(value.substr(0, kFaultTextMax));
-    const bool eight = part_.encoding == TransferEncoding::eight_bit || part_.encoding == TransferEncoding::binary;
+    const bool eight = is_eight(part_.encoding);
     declares_8bit = declares_8bit || eight;
     return !(options_.downgrade && eight);
   }
@@ -225,12 +227,14 @@ class MimeParser::State {
     encode_ = false;
     block_ = Block::body;
     const bool nested = options_.parse_mime && open_part(part);
-    if (encode_) {
-      events_.push_back({.kind = MimeEvent::Kind::header,
-                         .scope = HeaderScope::mime,
-                         .initial = initial,
-                         .header = find_header("Content-Transfer-Encoding"),
-                         .text = "Content-Transfer-Encoding: quoted-printable"});
+    // flush_header() withheld what was declared; the parts of a composite type say for themselves what they are.
+    if (options_.downgrade && is_eight(part.encoding)) {
+      events_.push_back(
+          {.kind = MimeEvent::Kind::header,
+           .scope = HeaderScope::mime,
+           .initial = initial,
+           .header = find_header("Content-Transfer-Encoding"),
+           .text = encode_ ? "Content-Transfer-Encoding: quoted-printable" : "Content-Transfer-Encoding: 7bit"});
     }
     if (initial) events_.push_back({.kind = MimeEvent::Kind::headers_end});
     if (initial && separator_missing) emit_body({}, true);
@@ -256,9 +260,10 @@ class MimeParser::State {
                          .messages = messages_});
       return false;
     }
-    if (type.whole_message && is_identity(part.encoding)) return nested_message();
-    encode_ = options_.downgrade &&
-              (part.encoding == TransferEncoding::eight_bit || part.encoding == TransferEncoding::binary);
+    // Unlike message/rfc822, message/global may be encoded (RFC 6532 3.7), and what it holds cannot be 7bit otherwise.
+    const bool encodes_whole = options_.downgrade && type.global && is_eight(part.encoding);
+    if (type.whole_message && is_identity(part.encoding) && !encodes_whole) return nested_message();
+    encode_ = options_.downgrade && is_eight(part.encoding);
     return false;
   }
 
@@ -276,7 +281,7 @@ class MimeParser::State {
   void body(std::string_view text, bool complete) {
     if (is_8bit(text)) {
       has_8bit_body = true;
-      if (body_encoding_ != TransferEncoding::eight_bit && body_encoding_ != TransferEncoding::binary) {
+      if (!is_eight(body_encoding_)) {
         fault(mime_fault::k8bitBody, options_.report_8bit_body, text);
       }
     }

@@ -41,8 +41,15 @@ bool QueueDir::hashed(std::string_view queue) const {
 }
 
 std::string QueueDir::path(std::string_view queue, std::string_view id) const {
-  const auto between = hashed(queue) ? hash_directories(id, layout_.hash_depth) : std::string();
-  return fmt::format("{}/{}/{}{}", layout_.root, queue, between, id);
+  return fmt::format("{}/{}/{}", layout_.root, directory(queue, id), id);
+}
+
+std::string QueueDir::directory(std::string_view queue, std::string_view id) const {
+  std::string out(queue);
+  if (!hashed(queue)) return out;
+  out += '/' + hash_directories(id, layout_.hash_depth);
+  out.pop_back();
+  return out;
 }
 
 Result<> QueueDir::check(std::string_view queue, std::string_view id) const {

@@ -71,6 +71,8 @@ class QueueDir {
   [[nodiscard]] bool hashed(std::string_view queue) const;
   // "ROOT/deferred/D/D83CDA809BC". The id must be valid.
   [[nodiscard]] std::string path(std::string_view queue, std::string_view id) const;
+  // "deferred/D": the directory of that, below the root.
+  [[nodiscard]] std::string directory(std::string_view queue, std::string_view id) const;
 
   // A new file under its id, opened read-write, mode as given. Repeats what a race or a missing directory spoils.
   [[nodiscard]] Result<NewQueueFile> enter(std::string_view queue, mode_t mode = kModeWriting) const;

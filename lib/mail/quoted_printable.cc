@@ -7,14 +7,15 @@ namespace postern::mail {
 
 namespace {
 
-constexpr std::size_t kLineMax = 76;
+// An escape that begins within these, and the '=' of the soft break, make no line longer than 76 (RFC 2045 6.7).
+constexpr std::size_t kSoftLimit = 72;
 
 std::string escaped(char c) { return "=" + text::hex({&c, 1}, true); }
 
 }  // namespace
 
 void QuotedPrintable::put(std::string_view encoded, std::vector<std::string>& lines) {
-  if (line_.size() + encoded.size() > kLineMax - 1) {
+  if (line_.size() > kSoftLimit) {
     lines.push_back(line_ + "=");
     line_.clear();
   }

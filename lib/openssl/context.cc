@@ -234,6 +234,9 @@ Result<> Context::set_keys() {
 
 Result<> Context::set_server(const tls::ServerSettings& settings) {
   SSL_CTX* ctx = ctx_.get();
+  // Which protocols and ciphers are good enough is what the configuration says, not how the library was built: an old
+  // client would be served in the clear instead, or not at all.
+  SSL_CTX_set_security_level(ctx, 0);
   if (settings.own_cipher_order) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
   if (keys_->dh_parameters == nullptr) {
     SSL_CTX_set_dh_auto(ctx, 1);

@@ -15,6 +15,14 @@
 
 namespace postern::openssl {
 
+namespace {
+
+// The library reads on for as long as what comes is not data: requests for new keys, or for a negotiation that is
+// refused. A peer that sends such records faster than they are dealt with would keep every other session waiting.
+constexpr std::size_t kReadsPerCall = 128UL << 10;
+
+}  // namespace
+
 struct Engine::State {
   std::shared_ptr<const Context> context;
   ChainCheck check;
@@ -28,7 +36,8 @@ struct Engine::State {
   std::optional<Resumable> session;
   std::string wanted_session;
   bool hello_seen = false;
-  std::string server_name;  // for which there were keys
+  std::size_t may_read = 0;  // bytes of the socket, in this call
+  std::string server_name;   // for which there were keys
   Secret offered;
   SslPtr ssl;  // last: goes first, while what its callbacks refer to is still there
 };
@@ -152,6 +161,8 @@ Result<Engine> Engine::client(std::shared_ptr<const Context> context, int fd, co
 
 void Engine::begin_notes(std::string peer, std::string_view direction) {
   SSL* const ssl = state_->ssl.get();
+  BIO_set_callback_ex(SSL_get_rbio(ssl), watch_bytes);
+  BIO_set_callback_arg(SSL_get_rbio(ssl), reinterpret_cast<char*>(state_.get()));
   Notes& notes = state_->check.notes;
   notes = Notes(state_->context->loglevel(), std::move(peer));
   attach_check(ssl, &state_->check);
@@ -159,9 +170,12 @@ void Engine::begin_notes(std::string peer, std::string_view direction) {
   notes.add(fmt::format("setting up TLS connection {} {}", direction, notes.peer()));
   notes.add(fmt::format("{}: TLS cipher list \"{}\"", notes.peer(), state_->context->cipher_list()));
   SSL_set_info_callback(ssl, tell_step);
-  if (!notes.bytes(false)) return;
-  BIO_set_callback_ex(SSL_get_rbio(ssl), tell_bytes);
-  BIO_set_callback_arg(SSL_get_rbio(ssl), reinterpret_cast<char*>(state_.get()));
+}
+
+void Engine::begin_call() {
+  clear_errors();
+  errno = 0;
+  state_->may_read = kReadsPerCall;
 }
 
 Io Engine::judge(int result) {
@@ -191,8 +205,7 @@ Io Engine::judge(int result) {
 
 Io Engine::handshake() {
   if (state_->broken) return Io::lost;
-  clear_errors();
-  errno = 0;
+  begin_call();
   const int result = SSL_do_handshake(state_->ssl.get());
   if (result == 1) {
     state_->handshaken = true;
@@ -205,7 +218,7 @@ Io Engine::handshake() {
 Transfer Engine::read(std::span<char> buffer) {
   Transfer transfer;
   if (state_->broken) return {Io::lost, 0};
-  clear_errors();
+  begin_call();
   while (transfer.bytes < buffer.size()) {
     std::size_t got = 0;
     errno = 0;
@@ -228,7 +241,7 @@ Transfer Engine::read(std::span<char> buffer) {
 Transfer Engine::write(std::string_view bytes) {
   Transfer transfer;
   if (state_->broken) return {Io::lost, 0};
-  clear_errors();
+  begin_call();
   while (transfer.bytes < bytes.size()) {
     std::size_t put = 0;
     errno = 0;
@@ -245,8 +258,7 @@ Transfer Engine::write(std::string_view bytes) {
 
 Io Engine::shutdown() {
   if (state_->broken || !state_->handshaken) return Io::lost;
-  clear_errors();
-  errno = 0;
+  begin_call();
   const int result = SSL_shutdown(state_->ssl.get());
   return result >= 0 ? Io::done : judge(result);
 }
@@ -386,25 +398,36 @@ void Engine::tell_step(const SSL* ssl, int where, int result) {
   }
 }
 
-// What follows the report belongs to no report: it goes to this process's own log.
-long Engine::tell_bytes(BIO* bio, int operation, const char* bytes, std::size_t, int, long, int result,
-                        std::size_t* processed) {
+// Called before and after each use of the socket.
+long Engine::watch_bytes(BIO* bio, int operation, const char* bytes, std::size_t, int, long, int result,
+                         std::size_t* processed) {
+  auto* state = reinterpret_cast<State*>(BIO_get_callback_arg(bio));
+  if (operation == BIO_CB_READ && state->may_read == 0) {
+    BIO_clear_retry_flags(bio);
+    BIO_set_retry_read(bio);
+    return -1;
+  }
   const bool reads = operation == (BIO_CB_READ | BIO_CB_RETURN);
   if ((!reads && operation != (BIO_CB_WRITE | BIO_CB_RETURN)) || result <= 0) return result;
-  auto* state = reinterpret_cast<State*>(BIO_get_callback_arg(bio));
-  Notes& notes = state->check.notes;
-  if (!notes.bytes(state->handshaken)) return result;
   const std::size_t count = processed == nullptr ? static_cast<std::size_t>(result) : *processed;
-  const std::string head = fmt::format("{} {}: {} bytes", reads ? "read from" : "write to", notes.peer(), count);
-  const auto lines = dump_lines({bytes, count});
-  if (state->handshaken) {
+  if (reads) state->may_read -= std::min(state->may_read, count);
+  tell_bytes(*state, reads, {bytes, count});
+  return result;
+}
+
+// What follows the report belongs to no report: it goes to this process's own log.
+void Engine::tell_bytes(State& state, bool reads, std::string_view bytes) {
+  Notes& notes = state.check.notes;
+  if (!notes.bytes(state.handshaken)) return;
+  const std::string head = fmt::format("{} {}: {} bytes", reads ? "read from" : "write to", notes.peer(), bytes.size());
+  const auto lines = dump_lines(bytes);
+  if (state.handshaken) {
     log::info("{}", head);
     for (const std::string& line : lines) log::info("{}", line);
   } else {
     notes.add(head);
     for (const std::string& line : lines) notes.add(line);
   }
-  return result;
 }
 
 }  // namespace postern::openssl

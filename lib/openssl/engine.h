@@ -3,7 +3,9 @@
 // for. The descriptor stays the caller's and must live longer than the Engine.
 //
 // read(): OpenSSL reads ahead, so bytes may wait inside it that give no event on the socket. Therefore call it once
-// after the handshake, and again whenever it filled the whole buffer or could not be called for lack of room.
+// after the handshake, and again whenever it filled the whole buffer or could not be called for lack of room. One call
+// takes a limited number of bytes from the socket, so that a peer that floods does not keep the caller; then it says
+// want_read, and the socket still is readable.
 // Having `closed` in one direction says nothing about the other: write() goes on working (RFC 8446 section 6.1).
 #pragma once
 
@@ -81,8 +83,10 @@ class Engine {
   static SSL_SESSION* find_session(SSL* ssl, const unsigned char* id, int size, int* copy);
   static int choose_chains(SSL* ssl, int* alert, void* argument);
   static void tell_step(const SSL* ssl, int where, int result);
-  static long tell_bytes(BIO* bio, int operation, const char* bytes, std::size_t size, int, long, int result,
-                         std::size_t* processed);
+  static long watch_bytes(BIO* bio, int operation, const char* bytes, std::size_t size, int, long, int result,
+                          std::size_t* processed);
+  static void tell_bytes(State& state, bool reads, std::string_view bytes);
+  void begin_call();
   void begin_notes(std::string peer, std::string_view direction);
   friend class Context;
 

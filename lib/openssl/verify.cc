@@ -89,10 +89,6 @@ int check_index() {
   return index;
 }
 
-bool is_dane(tls::Level level) {
-  return level == tls::Level::dane || level == tls::Level::dane_only || level == tls::Level::half_dane;
-}
-
 // Trust anchors of the policy stand in the place of the CAs.
 Result<> expect_anchors(SSL* ssl, const tls::ClientSettings& settings) {
   std::vector<std::string> records = settings.tlsa;
@@ -148,7 +144,7 @@ Result<tls::Level> expect_server(SSL* ssl, const tls::ClientSettings& settings, 
     return *level;
   }
   // An empty list of names would let every certificate of a trusted issuer pass.
-  const bool dane = is_dane(*level);
+  const bool dane = tls::is_dane(*level);
   if (settings.match.empty() && !dane) return fail("nothing to match the server certificate with");
   if (*level == tls::Level::fingerprint) return *level;
   SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |

@@ -159,7 +159,7 @@ async::Task<bool> Delivery::tell_bounced(RequestRecipient who, Outcome outcome) 
   if (probe()) co_return co_await tell_probe(std::move(who), std::move(outcome), AddressState::bad);
   if (options_.soft_bounce) {
     outcome.status = mail::with_class(outcome.status, '4');
-    co_return co_await tell_deferred(std::move(who), std::move(outcome));
+    co_return co_await tell_deferred(std::move(who), std::move(outcome), "SOFTBOUNCE");
   }
   Result<> recorded = co_await reporter_.bounce(request_.queue_id, report(who, outcome, "failed"));
   if (recorded && wants_record()) recorded = co_await trace(who, outcome, "failed");
@@ -172,7 +172,7 @@ async::Task<bool> Delivery::tell_bounced(RequestRecipient who, Outcome outcome) 
   co_return co_await tell_deferred(std::move(who), std::move(outcome));
 }
 
-async::Task<bool> Delivery::tell_deferred(RequestRecipient who, Outcome outcome) {
+async::Task<bool> Delivery::tell_deferred(RequestRecipient who, Outcome outcome, std::string_view logged_as) {
   if (probe()) co_return co_await tell_probe(std::move(who), std::move(outcome), AddressState::deferred);
   Result<> recorded = co_await reporter_.defer(request_.queue_id, report(who, outcome, "delayed"));
   if (!recorded) {
@@ -183,7 +183,7 @@ async::Task<bool> Delivery::tell_deferred(RequestRecipient who, Outcome outcome)
     Result<> traced = co_await trace(who, outcome, "delayed");
     if (!traced) log::warning("{}: trace: {}", request_.queue_id, traced.error().text);
   }
-  write_log(who, outcome, "deferred");
+  write_log(who, outcome, logged_as);
   const std::string site(mail::split_address(who.address).domain);
   if (options_.waits_for && !site.empty()) options_.waits_for(site, request_.queue_id);
   co_return false;

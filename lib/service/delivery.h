@@ -60,7 +60,7 @@ struct RequestRecipient {
 
 struct DeliveryRequest {
   std::int64_t flags = 0;
-  std::string queue_name = "active";
+  std::string queue_name = "active";  // the file's directory below queue_directory: active/D with a hashed queue
   std::string queue_id;
   std::int64_t data_offset = 0;  // of the first content record
   std::int64_t data_size = 0;    // content size as logged
@@ -172,6 +172,8 @@ class Delivery {
   [[nodiscard]] std::size_t size() const { return request_.recipients.size(); }
   [[nodiscard]] const RequestRecipient& recipient(std::size_t i) const { return request_.recipients[i]; }
   [[nodiscard]] bool settled(std::size_t i) const { return settled_[i]; }
+  // Of soft_bounce: refusals are not final.
+  [[nodiscard]] bool softens() const { return options_.soft_bounce; }
   [[nodiscard]] bool probe() const;  // kProbe or kUserVerify: nothing may be delivered
   DeliveryTimes& times() { return times_; }
   [[nodiscard]] const log::Session& log() const { return log_; }
@@ -209,7 +211,7 @@ class Delivery {
   [[nodiscard]] bool wants_record() const;
   async::Task<> tell_sent(RequestRecipient who, Outcome outcome);
   async::Task<bool> tell_bounced(RequestRecipient who, Outcome outcome);
-  async::Task<bool> tell_deferred(RequestRecipient who, Outcome outcome);
+  async::Task<bool> tell_deferred(RequestRecipient who, Outcome outcome, std::string_view logged_as = "deferred");
   void write_log(const RequestRecipient& who, const Outcome& outcome, std::string_view status_word);
   void mark(std::size_t i);
   void skip_done();

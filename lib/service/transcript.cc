@@ -24,7 +24,7 @@ constexpr std::array<Class, 8> kClasses = {{{"data", notice_class::kData},
                                             {"protocol", notice_class::kProtocol},
                                             {"resource", notice_class::kResource},
                                             {"software", notice_class::kSoftware},
-                                            {"bounce", 0},
+                                            {"bounce", notice_class::kBounce},
                                             {"2bounce", 0},
                                             {"delay", 0}}};
 

@@ -20,6 +20,7 @@ inline constexpr unsigned kPolicy = 2;     // refused by a restriction or limit
 inline constexpr unsigned kProtocol = 4;   // the other end's mistakes
 inline constexpr unsigned kResource = 8;   // no space, no queue file
 inline constexpr unsigned kSoftware = 16;  // configuration errors
+inline constexpr unsigned kBounce = 32;    // refused, since a bounce would follow; in a server's session
 }  // namespace notice_class
 
 // Error: an unknown word. Words that are of other programs' concern are no error.
@@ -33,10 +34,13 @@ class Transcript {
   void command(std::string_view direction, std::string_view line);
   void reply(std::string_view direction, std::string_view line);
   void trouble(unsigned notice_class) { seen_ |= notice_class; }
+  // A message was taken after all: what went before was no trouble.
+  void forgive() { seen_ = 0; }
   // Forgets what was said, if it is more than so many lines.
   void flush(std::size_t threshold);
   [[nodiscard]] bool kept() const { return wanted_ != 0; }
   [[nodiscard]] bool due() const { return (seen_ & wanted_) != 0; }
+  [[nodiscard]] bool due(unsigned notice_class) const { return (seen_ & wanted_ & notice_class) != 0; }
   [[nodiscard]] std::vector<std::string> lines() const;
 
  private:

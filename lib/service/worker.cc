@@ -236,11 +236,14 @@ void Worker::start_serving() {
   for (const auto& file : std::exchange(files_, {})) master_->send(file);
   master_->send("ready");
   await_welcome();
-  if (alone_) {
-    alone_start_ = std::make_unique<async::Timer>(loop_, [this] { begin_alone(); });
-    alone_start_->start(Duration(0));
-    return;
-  }
+  // A loop that does not run yet cannot be stopped: a worker that is to retire before it has begun leaves in its first
+  // turn.
+  first_turn_ = std::make_unique<async::Timer>(loop_, [this] {
+    if (alone_) begin_alone();
+    maybe_leave();
+  });
+  first_turn_->start(Duration(0));
+  if (alone_) return;
   if (!program_.traits().single && !retiring_) idle_timer_->start(max_idle_);
   update_watches();
 }

@@ -178,7 +178,7 @@ class Worker {
   std::unique_ptr<async::Timer> log_timer_;
   std::unique_ptr<async::Timer> accept_pause_;  // after the kernel refused a descriptor
   std::unique_ptr<async::Timer> watchdog_;
-  std::unique_ptr<async::Timer> alone_start_;
+  std::unique_ptr<async::Timer> first_turn_;
   std::unique_ptr<MasterLink> master_;
   std::vector<std::string> files_;  // reports that wait for master_
   std::optional<SessionBoard> board_;

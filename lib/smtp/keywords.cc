@@ -15,19 +15,19 @@ struct Keyword {
   std::string_view discard;  // in *_discard_ehlo_keywords
   KeywordMask mask;
 };
-// In the order of the EHLO reply.
+// In the order of the log line about those that are discarded.
 constexpr std::array kKeywords{
+    Keyword{"8BITMIME", "8bitmime", keyword::k8BitMime},
+    Keyword{"AUTH", "auth", keyword::kAuth},
+    Keyword{"ETRN", "etrn", keyword::kEtrn},
     Keyword{"PIPELINING", "pipelining", keyword::kPipelining},
     Keyword{"SIZE", "size", keyword::kSize},
-    Keyword{"VRFY", "vrfy", keyword::kVrfy},
-    Keyword{"ETRN", "etrn", keyword::kEtrn},
-    Keyword{"STARTTLS", "starttls", keyword::kStartTls},
-    Keyword{"AUTH", "auth", keyword::kAuth},
     Keyword{"XVERP", "verp", keyword::kVerp},
+    Keyword{"VRFY", "vrfy", keyword::kVrfy},
     Keyword{"XCLIENT", "xclient", keyword::kXclient},
     Keyword{"XFORWARD", "xforward", keyword::kXforward},
+    Keyword{"STARTTLS", "starttls", keyword::kStartTls},
     Keyword{"ENHANCEDSTATUSCODES", "enhancedstatuscodes", keyword::kEnhancedStatusCodes},
-    Keyword{"8BITMIME", "8bitmime", keyword::k8BitMime},
     Keyword{"DSN", "dsn", keyword::kDsn},
     Keyword{"SMTPUTF8", "smtputf8", keyword::kSmtpUtf8},
     Keyword{"CHUNKING", "chunking", keyword::kChunking},

@@ -42,7 +42,7 @@ struct DiscardList {
 };
 // "pipelining, starttls silent-discard": blanks and commas between names, any case.
 [[nodiscard]] DiscardList parse_discard_keywords(std::string_view list);
-// Names of the keywords in the mask, as a list would discard them but in upper case and EHLO order, for the
+// Names of the keywords in the mask, as a list would discard them but in upper case and the order of the
 // "discarding EHLO keywords: A B" log line.
 [[nodiscard]] std::string keyword_names(KeywordMask mask);
 

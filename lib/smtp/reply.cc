@@ -96,7 +96,21 @@ std::optional<Reply> parse_reply_text(std::string_view text) {
 
 // --- the client's side -------------------------------------------------------------------------------
 
-std::string ServerReply::text() const { return text::join(lines, " "); }
+std::string ServerReply::text() const {
+  std::string out;
+  for (const std::string& line : lines) {
+    if (out.size() >= kReplyLineLimit) break;
+    if (!out.empty()) out += ' ';
+    out += line;
+  }
+  return out;
+}
+
+bool ServerReply::longer_than_text() const {
+  std::size_t size = 0;
+  for (std::size_t i = 0; i + 1 < lines.size(); ++i) size += lines[i].size() + (size > 0 ? 1 : 0);
+  return size >= kReplyLineLimit;
+}
 
 std::string_view ServerReply::line_text(std::size_t i) const {
   const std::string_view line = lines[i];
@@ -146,8 +160,10 @@ std::size_t ReplyReader::feed(std::string_view bytes) {
 
 void ReplyReader::end_line() {
   if (!line_cut_) line_.resize(text::trim_right(line_, "\r").size());
-  if (line_.size() > kReplyLineLimit) line_cut_ = true;
+  if (line_.size() >= kReplyLineLimit) line_cut_ = true;
   line_.resize(std::min(line_.size(), kReplyLineLimit));
+  // Nothing that is shown of a reply may follow a NUL.
+  line_.resize(std::min(line_.find('\0'), line_.size()));
   std::string line = text::printable(line_, '?', true);
   line_.clear();
   const bool cut = std::exchange(line_cut_, false);

@@ -49,17 +49,20 @@ struct SmtpError {
 // a code of 200 to 599; `enhanced` stays empty when there is none, or when its class is not the code's.
 [[nodiscard]] std::optional<Reply> parse_reply_text(std::string_view text);
 
-// A reply that was received. Bytes that are not printable (valid UTF-8 is) were replaced by '?'.
+// A reply that was received. Bytes that are not printable (valid UTF-8 is) were replaced by '?';
+// a line ends at a NUL.
 struct ServerReply {
   int code = 0;                    // of the last line; any three digits
   std::string enhanced;            // of the last line, when its class is the code's; else empty
   std::vector<std::string> lines;  // code included, without line ends
   std::vector<std::string> junk;   // lines (also in `lines`) that were not SMTP, for the log
-  std::vector<std::string> cut;    // lines that were longer than kReplyLineLimit, as kept in `lines`
+  std::vector<std::string> cut;    // lines of kReplyLineLimit and more, as kept in `lines`
   bool incomplete = false;         // the reply was longer than its limit: lines were dropped
 
   [[nodiscard]] int kind() const { return code / 100; }  // 2, 3, 4, 5; others are not SMTP
-  [[nodiscard]] std::string text() const;                // lines joined by one blank, code included
+  // Lines joined by one blank, code included; the line that reaches kReplyLineLimit is the last one.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] bool longer_than_text() const;  // text() leaves lines out
   // Line i behind code and separator.
   [[nodiscard]] std::string_view line_text(std::size_t i) const;
   // The enhanced code, or one made from the code: "4.0.0"; "5.5.0" for a reply that is neither 2xx, 4xx nor 5xx.

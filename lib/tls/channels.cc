@@ -48,7 +48,7 @@ Result<Level> transport_level(const config::Config& config, const std::string& p
                                   config.get_bool(prefix + "use_tls").value_or(false),
                                   config.get_bool(prefix + "enforce_tls").value_or(false),
                                   config.get_bool(prefix + "tls_enforce_peername").value_or(true));
-  if (!level) return level;
+  if (!level) return fail(fmt::format("{}tls_security_level: {}", prefix, level.error().text));
   return service_client_level(config, prefix, *level);
 }
 
@@ -134,7 +134,7 @@ Result<Level> service_server_level(const config::Config& config) {
   const auto level = server_level(config.get("smtpd_tls_security_level").value_or(""),
                                   config.get_bool("smtpd_use_tls").value_or(false),
                                   config.get_bool("smtpd_enforce_tls").value_or(false));
-  if (!level) return level;
+  if (!level) return fail("smtpd_tls_security_level: " + level.error().text);
   auto out = agreed(config, "smtpd_", keywords->server, "server", *level);
   if (!out) return out;
   if (config.get_bool("smtpd_tls_wrappermode").value_or(false)) {

@@ -139,6 +139,8 @@ bool mandatory(Level level) { return level >= Level::encrypt; }
 
 bool needs_match(Level level) { return level > Level::encrypt; }
 
+bool is_dane(Level level) { return level == Level::dane || level == Level::dane_only || level == Level::half_dane; }
+
 Result<Policy> parse_policy(std::string_view value, std::vector<std::string>* ignored) {
   const auto words = text::words(value, " \t\r\n,");
   if (words.empty()) return fail("invalid empty policy");

@@ -32,6 +32,8 @@ enum class Level { none, may, encrypt, dane, dane_only, half_dane, fingerprint, 
 [[nodiscard]] bool mandatory(Level level);
 // The peer's certificate must be the right one.
 [[nodiscard]] bool needs_match(Level level);
+// What it must be is said by TLSA records.
+[[nodiscard]] bool is_dane(Level level);
 
 struct Policy {
   Level level = Level::none;

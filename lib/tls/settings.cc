@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
 
@@ -167,8 +169,8 @@ Result<ServerSettings> server_settings(const config::Config& config, const std::
   settings.session_ids = p.own_flag("always_issue_session_ids");
   std::string excluded = p.own("exclude_ciphers");
   if (strict) excluded += " " + p.own("mandatory_exclude_ciphers") + " eNULL";
-  // A client cannot present a certificate in an anonymous key exchange.
-  if (settings.ask_certificate) excluded += " aNULL";
+  // Anonymous key exchange is for servers without a certificate; and no client could present one in it.
+  if (settings.ask_certificate || settings.files.has_certificate()) excluded += " aNULL";
   settings.options = common_options(p, p.own(strict ? "mandatory_protocols" : "protocols"),
                                     p.own(strict ? "mandatory_ciphers" : "ciphers"), excluded);
   apply_grade(p, settings.options);
@@ -177,9 +179,22 @@ Result<ServerSettings> server_settings(const config::Config& config, const std::
   return p.finish(std::move(settings));
 }
 
+bool wants_no_certificate(const config::Config& config, const std::string& prefix) {
+  const auto is_none = [&](const char* name) {
+    const auto value = config.get(prefix + name);
+    return value && text::iequals(*value, "none");
+  };
+  return std::ranges::any_of(std::array{"chain_files", "cert_file", "dcert_file", "eccert_file"}, is_none);
+}
+
 Result<KeyFiles> client_files(const config::Config& config, const std::string& prefix) {
   Parameters p(config, prefix);
   return p.finish(common_files(p));
+}
+
+Result<KeyFiles> asker_files(const config::Config& config, const Asker& asker) {
+  const std::string prefix(asker.prefix);
+  return asker.role == Role::server ? server_files(config, prefix) : client_files(config, prefix);
 }
 
 Result<ClientSettings> client_settings(const config::Config& config, const std::string& prefix, const Policy& policy) {

@@ -7,6 +7,7 @@
 // of it, so that no program but tlsproxy and tlsmgr needs a cryptographic library. Key bytes never travel.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -142,8 +143,23 @@ struct ClientSettings {
 [[nodiscard]] Result<KeyFiles> server_files(const config::Config& config, const std::string& prefix);
 [[nodiscard]] Result<ServerSettings> server_settings(const config::Config& config, const std::string& prefix,
                                                      Level level);
+// "none" in place of a certificate: the server wants to have none, and offers anonymous key exchange only.
+[[nodiscard]] bool wants_no_certificate(const config::Config& config, const std::string& prefix);
 // `prefix` is "smtp_tls_", "lmtp_tls_" or "tlsproxy_client_".
 [[nodiscard]] Result<KeyFiles> client_files(const config::Config& config, const std::string& prefix);
+
+// Which programs ask for TLS, and with which parameters.
+struct Asker {
+  std::string_view program;
+  Role role;
+  std::string_view prefix;
+};
+inline constexpr std::array kAskers{
+    Asker{"smtpd", Role::server, "smtpd_tls_"}, Asker{"postscreen", Role::server, "postscreen_tls_"},
+    Asker{"smtp", Role::client, "smtp_tls_"}, Asker{"lmtp", Role::client, "lmtp_tls_"},
+    // For programs that name no settings of their own.
+    Asker{"tlsproxy", Role::server, "tlsproxy_tls_"}, Asker{"tlsproxy", Role::client, "tlsproxy_client_"}};
+[[nodiscard]] Result<KeyFiles> asker_files(const config::Config& config, const Asker& asker);
 // A policy's own protocols, ciphers and exclusions replace those of the parameters.
 [[nodiscard]] Result<ClientSettings> client_settings(const config::Config& config, const std::string& prefix,
                                                      const Policy& policy);

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The packets of tlsproxy's control connection and the TLS report, decoded from arbitrary bytes. What decodes must
-// encode to something that decodes to the same; policies and protocol lists are parsed from its texts.
+// The packets of tlsproxy's control connection, tlsmgr's calls and the TLS report, decoded from arbitrary bytes. What
+// decodes must encode to something that decodes to the same; policies, protocol lists, fingerprints, keywords and trust
+// anchors are parsed from its texts.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "lib/service/tls_client.h"
+#include "lib/service/tlsmgr_client.h"
+#include "lib/tls/keywords.h"
+#include "lib/tls/match.h"
 #include "lib/tls/policy.h"
 #include "lib/tls/protocols.h"
 #include "lib/tls/report.h"
+#include "lib/tls/trust_anchors.h"
 
 namespace {
 
@@ -41,6 +46,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   round_trip<service::TlsCancel>(rest);
   round_trip<service::TlsAskKeys>(rest);
   round_trip<service::TlsReserveDefault>(rest);
+  round_trip<service::TicketKeysReply>(bytes);
+  round_trip<service::SessionLookup>(bytes);
+  round_trip<service::SessionReply>(bytes);
+  round_trip<service::SessionStore>(bytes);
+  round_trip<service::ExpiryNotice>(bytes);
   if (name == "server") {
     round_trip<service::TlsReserve<tls::ServerSettings>>(rest);
     if (const auto request = ipc::decode<service::TlsReserve<tls::ServerSettings>>(rest)) {
@@ -67,5 +77,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   taken(tls::parse_policy(bytes));
   taken(tls::parse_protocols(bytes));
+  taken(tls::parse_fingerprint(bytes));
+  taken(tls::parse_channel_keywords(bytes));
+  if (const auto anchors = tls::parse_trust_anchors(bytes)) {
+    for (const std::string& record : *anchors) {
+      if (!record.starts_with("2 ") || record.find_first_of("\r\n") != std::string::npos) std::abort();
+    }
+  }
   return 0;
 }

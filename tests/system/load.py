@@ -88,10 +88,11 @@ class Load:
 
 
 class Sink:
-    """The host of later.test: takes every message and remembers the subjects. with Sink() as sink: ..."""
+    """The host of later.test: takes every message and remembers the subjects, and in copies (subject, recipient) for
+    each recipient of each message. PAUSE() says how many seconds it thinks about one. with Sink() as sink: ..."""
 
-    def __init__(self, port=LATER_PORT):
-        self.subjects = []
+    def __init__(self, port=LATER_PORT, pause=None):
+        self.subjects, self.copies = [], []
         outer = self
 
         class Session(socketserver.StreamRequestHandler):
@@ -104,8 +105,13 @@ class Sink:
 
             def talk(self):
                 self.wfile.write(b"220 sink\r\n")
+                people = []
                 while line := self.rfile.readline():
                     verb = line.split()[0].upper() if line.split() else b""
+                    if verb == b"MAIL":
+                        people = []
+                    if verb == b"RCPT":
+                        people.append(line.split(b"<")[1].split(b">")[0].decode())
                     if verb == b"DATA":
                         self.wfile.write(b"354 go on\r\n")
                         text = []
@@ -113,7 +119,11 @@ class Sink:
                             text.append(self.rfile.readline())
                             if not text[-1]:
                                 return
-                        outer.subjects += [row[9:].strip().decode() for row in text if row.startswith(b"Subject: ")]
+                        if pause:
+                            time.sleep(pause())
+                        found = [row[9:].strip().decode() for row in text if row.startswith(b"Subject: ")]
+                        outer.subjects += found
+                        outer.copies += [(subject, who) for subject in found for who in people]
                     self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 ok\r\n")
                     if verb == b"QUIT":
                         return

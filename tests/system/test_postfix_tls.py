@@ -165,7 +165,10 @@ def test_keys_are_private_all_the_time(instance):
 def test_failures_leave_nothing(instance):
     """Bad usage and bad input: a clear reason, status 1, no file, the same main.cf."""
     inst = instance
-    cert, key = staged(tls(inst, "new-server-key", "-a", "ecdsa"))
+    text = tls(inst, "new-server-key", "-a", "ecdsa")
+    cert, key = staged(text)
+    # Ready to be typed: it is this configuration's command.
+    assert f"postfix -c {inst.config} tls deploy-server-cert {cert} {key}" in text
     other_cert, _ = staged(tls(inst, "new-server-key", "-a", "ecdsa"))
     before, names = main_cf(inst), sorted(os.listdir(inst.config))
     for args, reason in (
@@ -179,7 +182,7 @@ def test_failures_leave_nothing(instance):
             (["new-server-key", "-a", "dsa"], "Unsupported public key algorithm: dsa"),
             (["new-server-key", "-b", "100"], "openssl genpkey: "),
             (["new-server-key", "-b", "x"], "openssl genpkey: "),
-            (["new-server-key", "-a", "ecdsa", "-b", "nocurve"], "openssl genpkey: "),
+            (["new-server-key", "-a", "ecdsa", "-b", "nocurve"], "(-a ecdsa -b nocurve)"),
             (["new-server-key", "a.test,DNS:b.test"], "not a host name"),
             (["new-server-key", "a.test\nCN=b.test"], "not a host name"),
             (["new-server-key", "x" * 60 + ".test"], "longer than 64"),
@@ -223,3 +226,37 @@ def test_no_tls_library():
     """The command has others do the cryptography."""
     needed = subprocess.run(["readelf", "-d", f"{COMMANDS}/postfix"], capture_output=True, text=True, check=True).stdout
     assert "libssl" not in needed and "libcrypto" not in needed
+
+
+def test_check_names_what_tls_would_stumble_over(instance):
+    """postfix check: words that do not exist, files that are not there or do not go together, each with its parameter."""
+    inst = instance
+    cert, key = staged(tls(inst, "new-server-key", "-a", "ecdsa"))
+    other, _ = staged(tls(inst, "new-server-key", "-a", "ecdsa"))
+    reversed_chain = f"{inst.root}/reversed.pem"
+    with open(reversed_chain, "w") as out:
+        for name in (cert, key):
+            with open(name) as f:
+                out.write(f.read())
+    os.chown(reversed_chain, os.stat(key).st_uid, -1)
+    start = main_cf(inst)
+    for settings, reason in (
+            ({"smtpd_tls_chain_files": "/nonexistent.pem"}, "smtpd_tls_chain_files: open /nonexistent.pem: No such file"),
+            ({"smtpd_tls_chain_files": reversed_chain}, "smtpd_tls_chain_files: a certificate stands before any private key"),
+            ({"smtpd_tls_eccert_file": other, "smtpd_tls_eckey_file": key},
+             f"smtpd_tls_eccert_file: the first certificate in {other} does not belong to the private key in {key}"),
+            ({"smtpd_tls_CAfile": "/nonexistent.pem"}, "smtpd_tls_CAfile: open /nonexistent.pem: No such file"),
+            ({"smtpd_tls_protocols": "TLSv7"}, 'smtpd_tls_protocols: Invalid TLS protocol list "TLSv7"'),
+            ({"smtp_tls_security_level": "dane"}, "smtp_tls_security_level: \"dane\" has no effect without "
+                                                  "smtp_dns_support_level = dnssec"),
+            ({"smtp_tls_mandatory_ciphers": "best"}, 'smtp_tls_mandatory_ciphers: invalid cipher grade: "best"'),
+            ({"smtpd_tls_eecdh_grade": "best"}, 'smtpd_tls_eecdh_grade: invalid smtpd_tls_eecdh_grade "best"')):
+        inst.configure(**settings)
+        before = len(inst.log_text())
+        status, text = inst.postfix("check")
+        assert status == 0 and reason in text + inst.log_text()[before:], (settings, text)
+        with open(f"{inst.config}/main.cf", "w") as f:
+            f.write(start)
+    inst.configure(smtpd_tls_eccert_file=cert, smtpd_tls_eckey_file=key)
+    before = len(inst.log_text())
+    assert inst.postfix("check")[0] == 0 and "smtpd_tls" not in inst.log_text()[before:]

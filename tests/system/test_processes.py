@@ -9,12 +9,15 @@ import pytest
 
 from harness.instance import CERTS
 from harness.peers import SmtpSink
-from postern import BUILD, DAEMONS, PACKAGE, SANITIZED, process_exe, process_file, process_sockets, process_status, unverified, world
+from postern import (BUILD, DAEMONS, PACKAGE, SANITIZED, process_exe, process_file, process_sockets, process_status, s_client,
+                     unverified, world)
 
 pytestmark = pytest.mark.skipif(PACKAGE is not None, reason="looks at how we are built")
 TLS_SERVER = {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": f"{CERTS}/mx.pem",
               "smtpd_tls_key_file": f"{CERTS}/mx.key"}
 TLS_USERS = {"tlsproxy", "tlsmgr"}
+# What an administrator runs to look at servers has keys of its own choice, and no part in the mail system.
+TLS_COMMANDS = {"posttls-finger"}
 # Programs that keep root to become the recipient.
 KEEP_ROOT = {"local", "virtual"}
 
@@ -24,13 +27,24 @@ def needed(path):
     return set(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
 
 
+def uses_tls_symbols(path):
+    """Whether a program calls the TLS library or has it built in."""
+    text = subprocess.run(["nm", path], capture_output=True, text=True, check=True).stdout
+    return re.search(r" [A-Za-z] (SSL|EVP|X509)_", text) is not None
+
+
 def test_only_tlsproxy_and_tlsmgr_link_the_tls_library():
-    users = set()
+    users, callers = set(), set()
     for folder in ("sbin", "libexec"):
         for name in os.listdir(f"{BUILD}/{folder}"):
-            if any(lib.startswith(("libssl", "libcrypto")) for lib in needed(f"{BUILD}/{folder}/{name}")):
+            path = f"{BUILD}/{folder}/{name}"
+            if any(lib.startswith(("libssl", "libcrypto")) for lib in needed(path)):
                 users.add(name)
-    assert users - {"posttls-finger"} == TLS_USERS
+            if uses_tls_symbols(path):
+                callers.add(name)
+    assert users == TLS_USERS | TLS_COMMANDS
+    # tlsmgr needs its random numbers only.
+    assert callers | {"tlsmgr"} == users
 
 
 @pytest.mark.root
@@ -123,14 +137,31 @@ def memory_has(pid, needles):
 @pytest.mark.root
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps freed memory")
 def test_key_bytes_are_in_tlsproxy_only(make):
-    inst = make(TLS_SERVER)
-    needles = key_bytes(f"{CERTS}/mx.key")
-    inst.send("u1@virt.test", starttls=True)
-    inst.wait_mail("vmail/u1")
-    with inst.smtp(starttls=True) as client:
-        client.ehlo()
-        found = {os.path.basename(process_exe(pid)) for pid in inst.pids() if memory_has(pid, needles)}
-    assert found == {"tlsproxy"}
+    """Those of the server, of a server name in a table, and of the client that smtp is."""
+    sink = SmtpSink("192.0.2.10", cert="mx1", ask_cert=True)
+    sink.start()
+    inst = make({**TLS_SERVER, "tls_server_sni_maps": "hash:$config_directory/sni", "smtp_tls_security_level": "encrypt",
+                 "smtp_tls_chain_files": f"{CERTS}/client.key, {CERTS}/client.pem", "relay_domains": "dest.test"}, start=False)
+    inst.write("sni", f"one.test {CERTS}/dest.key {CERTS}/dest.pem\n")
+    assert inst.run([inst.command("postmap"), "-F", f"hash:{inst.config}/sni"])[0] == 0
+    # The table has the key and its chain as text, of which this is the beginning.
+    in_table = inst.run([inst.command("postmap"), "-q", "one.test", f"hash:{inst.config}/sni"])[1].strip()[:200]
+    assert len(in_table) == 200
+    needles = {"mx": key_bytes(f"{CERTS}/mx.key"), "dest": (*key_bytes(f"{CERTS}/dest.key"), in_table),
+               "client": key_bytes(f"{CERTS}/client.key")}
+    inst.start()
+    try:
+        inst.send("x@dest.test", starttls=True)
+        inst.wait_log(r"to=<x@dest\.test>, .*status=sent")
+        assert any("client-cert" in line for line in sink.sessions[0])
+        assert "CN = dest.test" in s_client(inst.address, inst.port, "-servername", "one.test")[1]
+        with inst.smtp(starttls=True) as client:
+            client.ehlo()
+            found = {(os.path.basename(process_exe(pid)), key) for pid in inst.pids() for key, bits in needles.items()
+                     if memory_has(pid, bits)}
+    finally:
+        sink.stop()
+    assert found == {("tlsproxy", key) for key in needles}
 
 
 def lines_of(master_cf):

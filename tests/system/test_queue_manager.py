@@ -3,12 +3,15 @@
 wait for large ones."""
 import collections
 import os
+import random
 import re
 import signal
+import time
 
 import pytest
 
 from harness.peers import SmtpSink
+from load import Load, Sink
 from postern import SANITIZED
 
 pytestmark = pytest.mark.root
@@ -104,3 +107,98 @@ def test_large_message_is_read_in_parts(make):
     inst.wait_idle()
     copies = collections.Counter(re.findall(r"to=<(\S+)>.*status=sent", inst.log_text()))
     assert len(copies) == 600 and set(copies.values()) == {1}
+
+
+@pytest.mark.alarms
+def test_reloads_and_kills_under_load_deliver_each_once(make):
+    """Queue managers that hand over, die, or both, at any moment: their agents live, so nothing is lost or repeated."""
+    rng = random.Random(7)
+    inst = make({**ROUTES, "smtp_destination_recipient_limit": "2", "default_recipient_limit": "20",
+                 "qmgr_message_recipient_minimum": "2", "default_recipient_refill_limit": "2",
+                 "minimal_backoff_time": "2s", "maximal_backoff_time": "2s", "queue_run_delay": "2s",
+                 "service_throttle_time": "1s", "smtpd_client_event_limit_exceptions": ""})
+    people = [f"r{n}@{domain}" for n in range(5) for domain in ("slow.test", "fast.test")]
+
+    def reload():
+        os.kill(inst.master_pid(), signal.SIGHUP)
+
+    def kill(which=slice(None)):
+        for pid in sorted(inst.workers("qmgr"))[which]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def master_too():
+        os.kill(inst.master_pid(), signal.SIGKILL)
+        inst.wait(lambda: inst.master_pid() is None, 10, "the end of master")
+        inst.start(settle=False)
+    blows = [reload, kill, master_too, lambda: (reload(), time.sleep(rng.uniform(0, 0.1)), kill()),
+             lambda: (reload(), reload()), lambda: kill(slice(0, 1)), lambda: kill(slice(-1, None))] * 2
+    rng.shuffle(blows)
+    with Sink(2601, lambda: rng.uniform(0, 0.4)) as slow, Sink(2602) as fast:
+        with Load(inst, people) as load:
+            for blow in blows:
+                load.wait_more(2)
+                time.sleep(rng.uniform(0, 0.2))     # the moment is what is random here
+                blow()
+            load.wait_more(2)
+        inst.wait_idle(60)
+        copies = collections.Counter(slow.copies + fast.copies)
+    wanted = {(subject, who) for subject in load.accepted for who in people}
+    assert not wanted - set(copies), "lost"
+    assert not [what for what in wanted if copies[what] > 1], "delivered twice"
+
+
+def test_successor_waits_for_a_queue_manager_that_has_not_noticed(make, sinks):
+    """Master is killed, and its queue manager has not looked up yet when the next master starts another one."""
+    inst = make({**ROUTES, "smtp_destination_recipient_limit": "1", "smtp_destination_concurrency_limit": "1"})
+    first, = inst.workers("qmgr")
+    people = [f"r{n}@slow.test" for n in range(3)]
+    inst.send(people)
+    inst.wait(lambda: any("C: DATA" in line for lines in list(sinks[0].sessions) for line in list(lines)), 20, "the delivery to begin")
+    os.kill(first, signal.SIGSTOP)
+    try:
+        os.kill(inst.master_pid(), signal.SIGKILL)
+        inst.wait(lambda: inst.master_pid() is None, 10, "the end of master")
+        inst.start(settle=False)
+        inst.log_start = 0
+        inst.wait_log(r"another queue manager is at work")
+    finally:
+        os.kill(first, signal.SIGCONT)
+    inst.wait_log(r"status=sent", count=3, timeout=40)
+    inst.wait_idle()
+    assert sorted(m[1] for m in re.finditer(r"to=<([^>]+)>.*status=sent", inst.log_text())) == people
+
+
+def test_every_queue_may_be_hashed(make):
+    inst = make({"hash_queue_names": "incoming active deferred bounce defer", "hash_queue_depth": "2",
+                 "transport_maps": "inline:{ {bad.test = error:5.1.1 no} }", "relay_domains": "bad.test",
+                 "smtpd_reject_unlisted_recipient": "no"})
+    inst.send(["u1@virt.test", "x@bad.test"], sender="u2@virt.test")
+    inst.wait_mail("vmail/u1")
+    inst.wait_mail("vmail/u2")
+    inst.wait_idle()
+
+
+def test_message_that_cannot_be_moved_ends_no_queue_manager(make, sinks):
+    """As on a full disk: what a killed one left in active/ waits there, and the next one works."""
+    inst = make(ROUTES)
+    inst.send("a@slow.test")
+    inst.wait(lambda: sinks[0].sessions and any("C: DATA" in line for line in list(sinks[0].sessions[0])), 20,
+              "the delivery to begin")
+    os.chmod(f"{inst.queue}/incoming", 0o500)
+    try:
+        for program in ("qmgr", "smtp"):
+            for pid in inst.workers(program):
+                os.kill(pid, signal.SIGKILL)
+        inst.run([inst.command("postqueue"), "-f"])         # starts the next one
+        inst.wait_log(r"move from active to incoming: ")
+        successor, = inst.workers("qmgr")
+        assert len(inst.queue_ids("active")) == 1
+    finally:
+        os.chmod(f"{inst.queue}/incoming", 0o700)
+    os.kill(inst.master_pid(), signal.SIGHUP)
+    inst.wait_log(r"to=<a@slow\.test>.*status=sent")
+    inst.wait_idle()
+    assert successor not in inst.workers("qmgr") and "fatal: " not in inst.log_text()

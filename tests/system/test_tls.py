@@ -14,6 +14,7 @@ import time
 import pytest
 
 from harness.instance import CERTS
+from load import Load
 from postern import PACKAGE, SANITIZED, process_status, s_client
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(PACKAGE is not None, reason="there smtpd does TLS itself")]
@@ -339,7 +340,10 @@ def test_half_open_handshakes_hold_nobody_up(make):
     inst = make(SERVER)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
                                                 resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    clients = []
+    clients, incoming, outgoing = [], ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        unverified().wrap_bio(incoming, outgoing).do_handshake()
+    hello = outgoing.read()
     try:
         for _ in range(20):
             batch = [socket.create_connection((inst.address, inst.port), 30) for _ in range(100)]
@@ -350,12 +354,17 @@ def test_half_open_handshakes_hold_nobody_up(make):
                     sock.sendall(text)
             for sock in batch:
                 assert sock.recv(4096).startswith(b"220 ")
-        assert inst.send("u1@virt.test", starttls=True)
-        inst.wait_mail("vmail/u1")
+            # Half of them let the server work, and do not go on.
+            for sock in batch[::2]:
+                sock.sendall(hello)
+        with Load(inst, "u1@virt.test", first=lambda client: client.starttls(context=unverified())) as load:
+            load.wait_more(20)
+        assert not load.broken and not load.refused, load.errors
     finally:
         for sock in clients:
             sock.close()
-    inst.wait(lambda: len(inst.maildir("vmail/u1")) == 1 and inst.send("u1@virt.test", starttls=True), 30, "mail")
+    inst.wait_mail("vmail/u1", len(load.accepted))
+    inst.wait(lambda: inst.send("u1@virt.test", starttls=True), 30, "mail")
 
 
 # --- tlsproxy that stops, is full, is watched --------------------------------------------------------------
@@ -453,3 +462,24 @@ def test_memory_of_idle_sessions(make):
         client.close()
     if not SANITIZED and busy - alone > 2500:
         inst.wait(lambda: resident() < busy - (busy - alone) / 4, 30, "memory given back")
+
+
+def test_one_peer_is_logged_more_closely(make, zone):
+    """smtpd_tls_loglevel_maps and smtp_tls_loglevel_maps, in one relay from an instance to another."""
+    zone["virt.test"] = {"MX": [(10, "mx.virt.test")]}
+    zone["mx.virt.test"] = {"A": "192.0.2.1"}
+    zone["1.2.0.192.in-addr.arpa"] = {"PTR": "mx.virt.test"}
+    quiet = {"smtpd_tls_loglevel": "0", "smtp_tls_loglevel": "0"}
+    receiver = make({**SERVER, **quiet, "myhostname": "mx.virt.test", "mynetworks": "192.0.2.0/24 127.0.0.0/8",
+                     "smtpd_tls_loglevel_maps": "cidr:{ {198.51.100.0/24 1} }"}, address="192.0.2.1")
+    sender = make({**quiet, "smtp_tls_security_level": "encrypt", "virtual_mailbox_domains": "",
+                   "smtp_tls_loglevel_maps": "inline:{ {.test=1} }", "smtp_bind_address": "198.51.100.9"})
+    sender.send("u1@virt.test", text="Subject: observed\n\nbody\n")
+    receiver.wait_mail("vmail/u1")
+    receiver.wait_log(r"Anonymous TLS connection established from .*198\.51\.100\.9\]")
+    sender.wait_log(r"TLS connection established to mx\.virt\.test\[192\.0\.2\.1\]:25")
+    Client(receiver).starttls()
+    with contextlib.closing(socket.create_connection((receiver.address, 25), 10)):
+        pass
+    receiver.wait_log("disconnect from", 2)
+    assert len(re.findall("TLS connection established", receiver.log_text())) == 1

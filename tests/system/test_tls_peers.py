@@ -50,7 +50,7 @@ def server(authority):
                  "smtpd_tls_ask_ccert": "yes", "smtpd_tls_received_header": "yes", "smtpd_tls_loglevel": "1",
                  "smtpd_tls_session_cache_database": "btree:${data_directory}/smtpd_scache",
                  "smtpd_tls_fingerprint_digest": "sha256", "tls_server_sni_maps": "hash:$config_directory/sni",
-                 "smtpd_client_connection_count_limit": "0"},
+                 "smtpd_client_connection_count_limit": "0", "virtual_mailbox_maps": "static:u1/"},
                 "127.0.0.1:465 inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n"
                 f"127.0.0.1:587 inet n - n - - smtpd\n  -o {{ relay_clientcerts = inline:{{ {{{print_} = ok}} }} }}\n"
                 "  -o smtpd_tls_security_level=encrypt -o smtpd_recipient_restrictions=permit_tls_clientcerts,reject\n")
@@ -64,6 +64,10 @@ def server(authority):
         inst.stop()
         inst.kill9()
         shutil.rmtree(top, ignore_errors=True)
+
+
+def files(authority, *names):
+    return ", ".join(authority.file(f"{name}.{kind}") for name in names for kind in ("key", "pem"))
 
 
 class Talk:
@@ -147,7 +151,7 @@ OPENSSL = {
     "tls12-rsa": (["-tls1_2", "-cipher", "DHE-RSA-AES256-GCM-SHA384"], None,
                   ("Anonymous", "", "TLSv1.2 with cipher DHE-RSA-AES256-GCM-SHA384 (256/256 bits)")),
     "chacha": (["-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256", "-groups", "P-384"], None,
-               ("Anonymous", "", "TLSv1.3 with cipher TLS_CHACHA20_POLY1305_SHA256 (256/256 bits) key-exchange ECDHE (P-384) "
+               ("Anonymous", "", "TLSv1.3 with cipher TLS_CHACHA20_POLY1305_SHA256 (256/256 bits) key-exchange ECDHE (secp384r1) "
                 "server-signature ECDSA (prime256v1) server-digest SHA256")),
     "certificate": ([], "client", ("Trusted", "", f"{AES256} {ECDSA} client-signature RSA-PSS (2048 bits) client-digest SHA256")),
     "wrapped-certificate": (["wrapped"], "ecclient",
@@ -162,8 +166,9 @@ OPENSSL = {
 
 def s_client_argv(authority, options, certificate=None):
     wrapped = "wrapped" in options
-    argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{465 if wrapped else 25}", "-ign_eof", "-CAfile", authority.anchor,
-            "-verify_return_error", *([] if wrapped else ["-starttls", "smtp"])]
+    # Line by line, since what it says of tickets goes another way than what the server says.
+    argv = ["stdbuf", "-oL", "openssl", "s_client", "-connect", f"127.0.0.1:{465 if wrapped else 25}", "-ign_eof",
+            "-CAfile", authority.anchor, "-verify_return_error", *([] if wrapped else ["-starttls", "smtp"])]
     if "-servername" not in options:
         argv += ["-noservername", "-verify_hostname", HOST]
     return argv + (certificate_of(authority, certificate) if certificate else []) + [o for o in options if o != "wrapped"]
@@ -206,11 +211,48 @@ def test_openssl_resumes(server, authority, tmp_path, options):
     assert 'Client CN "client.example.net", Issuer "Peers Issuer" (verified OK)' in arrived(server, f"{tag} 2")
 
 
+# --- clients and servers that have less ----------------------------------------------------------------------
+
+def accepted(inst, *options):
+    """The cipher that s_client got with these options; None when there was no session."""
+    p = subprocess.run(["openssl", "s_client", "-connect", f"{inst.address}:{inst.port}", "-starttls", "smtp", "-brief", "-ign_eof", *options],
+                       input="QUIT\r\n", capture_output=True, text=True, timeout=30, check=False)
+    found = re.search(r"Ciphersuite: (\S+)", p.stdout + p.stderr)
+    return found and found[1]
+
+
+ANONYMOUS = ("-tls1_2", "-cipher", "aNULL:@SECLEVEL=0")
+
+
+def test_old_clients_are_served_as_configured(make, authority):
+    """What the library's build thinks too little is for the configuration to refuse: the versions before TLS 1.2, and digests."""
+    keys = {"smtpd_tls_security_level": "may", "smtpd_tls_chain_files": files(authority, "rsa", "ec")}
+    inst = make({**keys, "smtpd_tls_protocols": ">=TLSv1"}, "192.0.2.2:25 inet n - n - - smtpd\n  -o smtpd_tls_protocols=>=TLSv1.2\n",
+                address="192.0.2.1")
+    assert accepted(inst, "-tls1_2", "-cipher", "ALL:@SECLEVEL=0", "-sigalgs", "ECDSA+SHA1")
+    for inst.address, cipher in (("192.0.2.1", "ECDHE-ECDSA-AES256-SHA"), ("192.0.2.2", None)):
+        for version in ("-tls1", "-tls1_1"):
+            assert accepted(inst, version, "-cipher", "ALL:@SECLEVEL=0") == cipher
+
+
+def test_server_without_a_certificate(make, authority):
+    """On purpose: it has anonymous key exchange, and nothing else. A server with a certificate has no anonymous one."""
+    inst = make({"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": "none", "smtpd_tls_loglevel": "1"}, address="192.0.2.1")
+    assert accepted(inst, *ANONYMOUS) == "ADH-AES256-GCM-SHA384"
+    inst.wait_log(r"Anonymous TLS connection established from \S+: TLSv1\.2 with cipher ADH-AES256-GCM-SHA384 \(256/256 bits\)$")
+    assert accepted(inst, "-tls1_2") is None
+    if PACKAGE is None:         # which offers it to whoever wants it, and a scanner takes that amiss
+        inst.configure(smtpd_tls_cert_file="", smtpd_tls_chain_files=files(authority, "rsa", "ec"))
+        inst.reload()
+        assert accepted(inst, *ANONYMOUS) is None
+        assert accepted(inst, "-tls1_2")
+
+
 # --- gnutls-cli --------------------------------------------------------------------------------------------
 
 GNUTLS = {
     "default": ([], None, "Anonymous", "TLSv1.3"), "tls12": (["--priority=NORMAL:-VERS-ALL:+VERS-TLS1.2"], None, "Anonymous", "TLSv1.2"),
-    "rsa": (["--priority=NORMAL:-SIGN-ALL:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256"], None, "Anonymous", "TLSv1.3"),
+    "ec": (["--priority=NORMAL:-SIGN-ALL:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-RSA-SHA256"], None, "Anonymous", "TLSv1.3"),
     "certificate": ([], "client", "Trusted", "TLSv1.3"), "stranger": ([], "others/stranger", "Untrusted", "TLSv1.3"),
     "name": (["--sni-hostname=two.example.test", "--verify-hostname=two.example.test"], None, "Anonymous", "TLSv1.3"),
     "wrapped": (["wrapped"], None, "Anonymous", "TLSv1.3"),
@@ -240,7 +282,7 @@ def test_gnutls(server, authority, case):
     session = one_session(server, begin)
     assert session[0] == label and session[2].startswith(f"{version} with cipher ")
     assert session[1] == ("two.example.test" if case == "name" else "")
-    assert ("RSA-PSS (2048 bits)" in session[2].partition(" client-")[0]) == (case == "rsa"), session
+    assert ("server-signature ECDSA" in session[2]) == (case in ("ec", "name")), session
     check_received(arrived(server, f"gnutls {case}"), session, certificate)
 
 
@@ -283,4 +325,173 @@ def test_a_certificate_allows_to_relay(server, authority):
     assert status == 0, said
     for other in ((), ("ecclient",), ("others/stranger",)):
         status, said = sends(*other)
-        assert status == 24 and "<** 554 5.7.1 <u2@virt.test>: Recipient address rejected: Access denied" in said, said
+        assert status == 24 and "<~* 554 5.7.1 <u2@virt.test>: Recipient address rejected: Access denied" in said, said
+
+
+# --- Debian's Postfix sends --------------------------------------------------------------------------------
+
+@needs_debian
+@pytest.mark.parametrize("options, label, session", [
+    ([], "Verified", ("Anonymous", "", "TLSv1.3")), (["-w"], "Verified", ("Anonymous", "", "TLSv1.3")),
+    (["-p", "TLSv1.2", "-s", "two.example.test", "two.example.test"], "Verified", ("Anonymous", "two.example.test", "TLSv1.2")),
+    (["-k", "client.pem", "-K", "client.key"], "Verified", ("Trusted", "", "TLSv1.3")),
+    (["other.test"], "Untrusted", ("Anonymous", "", "TLSv1.3"))])
+def test_posttls_finger_of_debian(server, authority, options, label, session):
+    begin = len(server.log_text())
+    files = [authority.file(o) if o.endswith((".pem", ".key")) else o for o in options]
+    names = [files.pop()] if files and files[-1].endswith(".test") else [HOST]
+    debian = Debian(server)
+    port = 465 if "-w" in options else 25
+    status, out, err = debian.run("posttls-finger", "-c", "-l", "secure", "-F", authority.anchor, *files, f"[127.0.0.1]:{port}", *names)
+    said = out + err
+    assert status == 0 and f"{label} TLS connection established to 127.0.0.1[127.0.0.1]:{port}: {session[2]} with cipher" in said, said
+    found = one_session(server, begin)
+    assert found[:2] == session[:2]
+    # Both have seen the same session.
+    assert found[2] in said
+
+
+@pytest.fixture
+def debian(make):
+    """Factory of a running Postfix of Debian's: debian(CONFIG, MASTER); its instance."""
+    running = []
+
+    def factory(config, master=""):
+        # Of another name and address, so that the two do not take one another for themselves.
+        inst = make({"myhostname": "mx.debian.test", "smtp_bind_address": "127.0.0.1", "notify_classes": "", **config}, master, start=False,
+                    address="192.0.2.1")
+        running.append(Debian(inst))
+        running[-1].start()
+        return running[-1]
+    yield factory
+    for one in running:
+        one.stop()
+
+
+@needs_debian
+def test_smtp_of_debian(server, authority, debian):
+    """Levels, wrapper mode, a client certificate, its own tlsproxy with a session that is used again."""
+    client = ", ".join(authority.file(f"client.{kind}") for kind in ("key", "pem"))
+    kinds = {"plain": "", "encrypt": "", "secure": "", "wrapped": "-o smtp_tls_wrappermode=yes", "old": "",
+             "certificate": f"-o {{ smtp_tls_chain_files = {client} }}",
+             "reuse": "-o smtp_tls_connection_reuse=yes -o smtp_connection_cache_destinations=static:all"}
+    levels = {"plain": "none", "encrypt": "encrypt", "old": "encrypt protocols=<=TLSv1.2"}
+    peer = debian({"transport_maps": "inline:{" + " ".join(
+        f"{{{kind}@virt.test = {kind}:[127.0.0.1]:{465 if kind == 'wrapped' else 25}}}" for kind in kinds) + "}",
+        "virtual_mailbox_domains": "", "smtp_tls_security_level": "may", "smtp_tls_CAfile": authority.anchor, "smtp_tls_loglevel": "1"},
+        "tlsproxy unix - - n - 0 tlsproxy\n" + "".join(
+            f"{kind} unix - - n - - smtp\n  {options}\n"
+            f"  -o {{ smtp_tls_policy_maps = static:{{{levels.get(kind, f'secure match={HOST}')}}} }}\n"
+            for kind, options in kinds.items()))
+    begin = len(server.log_text())
+    for kind in kinds:
+        for number in (1, 2):
+            status, out, err = peer.run("sendmail", "-f", "a@example.net", f"{kind}@virt.test",
+                                        stdin=f"Subject: {kind} {number}\n\nbody\n".encode())
+            assert status == 0, out + err
+            peer.inst.wait_log(rf"to=<{kind}@virt\.test>, .*status=sent", number)
+    for kind in kinds:
+        header = arrived(server, f"{kind} 2")
+        version = {"plain": None, "old": "TLSv1.2"}.get(kind, "TLSv1.3")
+        assert (f"(using {version} with cipher " in header) == (version is not None), header
+        assert ('(Client CN "client.example.net", Issuer "Peers Issuer" (verified OK))' in header) == (kind == "certificate")
+        assert ("with ESMTPS id" if version else "with ESMTP id") in header
+    # Two sessions of each kind but the one without, and the one that is used twice; both sides saw the same.
+    log = peer.inst.log_text()
+    seen = sessions_of_client(log, r"127\.0\.0\.1\[127\.0\.0\.1\]:(?:25|465)")
+    assert sorted(session for _, session in seen) == sorted(session for _, _, session in established(server, begin)) and len(seen) == 11
+    assert [label for label, _ in seen].count("Verified") == 7
+    assert re.search(r"Verified TLS connection reused to 127\.0\.0\.1\[127\.0\.0\.1\]:25: TLSv1\.3", log)
+
+
+def sessions_of_client(log, peer):
+    """[(label, the session)] in the log of an SMTP client."""
+    return re.findall(rf"smtp\[\d+\]: (\w+) TLS connection established to {peer}: (.*)$", log, re.M)
+
+
+# --- Debian's Postfix receives -----------------------------------------------------------------------------
+
+NAME = "mx.debian.test"
+ANY, RSA12, EC13, ASKS, PLAIN, WRAPS = "192.0.2.61", "192.0.2.62", "192.0.2.63", "192.0.2.64", "192.0.2.65", "192.0.2.66"
+SENT, UNVERIFIED = "2.0.0 sent", "4.7.5 deferred Server certificate not verified"
+NOT_OFFERED = "4.7.4 deferred TLS is required, but was not offered by host"
+# Domain: where it is, its policy, what becomes of mail to it, how far the server was believed, version.
+DESTINATIONS = {
+    "may": (ANY, "may", SENT, "Trusted", "3"), "may-plain": (PLAIN, "may", SENT, None, None),
+    "may-rsa": (RSA12, "may", SENT, "Trusted", "2"), "may-ec": (EC13, "may", SENT, "Trusted", "3"),
+    "encrypt": (ANY, "encrypt", SENT, "Trusted", "3"), "encrypt-plain": (PLAIN, "encrypt", NOT_OFFERED, None, None),
+    "encrypt-asks": (ASKS, "encrypt", SENT, "Trusted", "3"), "old": (ANY, "encrypt protocols=<=TLSv1.2", SENT, "Trusted", "2"),
+    "none": (ANY, "none", SENT, None, None),
+    "verify": (ANY, f"verify match={NAME}", SENT, "Verified", "3"), "verify-rsa": (RSA12, f"verify match={NAME}", SENT, "Verified", "2"),
+    "verify-ec": (EC13, f"verify match={NAME}", SENT, "Verified", "3"),
+    "secure": (ANY, f"secure match={NAME}", SENT, "Verified", "3"),
+    "secure-else": (ANY, "secure match=else.test", UNVERIFIED, "Untrusted", "3"),
+    "secure-wraps": (WRAPS, f"secure match={NAME}", SENT, "Verified", "3"),
+    "print-rsa": (RSA12, "fingerprint match=@rsa", SENT, "Verified", "2"),
+    "print-ec": (EC13, "fingerprint match=@ec", SENT, "Verified", "3"),
+    "print-else": (ANY, "fingerprint match=@rsa", UNVERIFIED, "Untrusted", "3"),
+    "dane": (ANY, "dane-only", SENT, "Verified", "3"), "dane-else": (RSA12, "dane-only", UNVERIFIED, "Untrusted", "2"),
+    "neither": (EC13, "encrypt protocols=<=TLSv1.2", "4.7.5 deferred Cannot start TLS: handshake failure", None, None),
+}
+
+
+@pytest.fixture(scope="module")
+def far(authority):
+    """The keys of the host that Debian's Postfix is on."""
+    for name, kind in (("far-rsa", "rsa"), ("far-ec", "ec")):
+        authority.chain(name, NAME, kind)
+    return authority
+
+
+def listeners(authority):
+    rsa, ec = (f"-o {{ smtpd_tls_chain_files = {files(authority, name)} }}" for name in ("far-rsa", "far-ec"))
+    settings = {ANY: "", RSA12: f"{rsa} -o {{ smtpd_tls_protocols = TLSv1.2 }}", EC13: f"{ec} -o {{ smtpd_tls_protocols = TLSv1.3 }}",
+                ASKS: "-o smtpd_tls_security_level=encrypt -o smtpd_tls_req_ccert=yes", PLAIN: "-o smtpd_tls_security_level=none",
+                WRAPS: "-o smtpd_tls_wrappermode=yes"}
+    return "".join(f"{address}:{465 if address == WRAPS else 25} inet n - n - - smtpd\n" + (f"  {options}\n" if options else "")
+                   for address, options in settings.items())
+
+
+@needs_debian
+def test_smtpd_of_debian(make, far, debian, zone):
+    peer = debian({"smtpd_tls_security_level": "may", "smtpd_tls_chain_files": files(far, "far-rsa", "far-ec"), "smtpd_tls_loglevel": "1",
+                   "smtpd_tls_CAfile": far.anchor, "smtpd_tls_ask_ccert": "yes", "smtpd_tls_received_header": "yes",
+                   "virtual_mailbox_domains": "static:all", "virtual_mailbox_maps": "static:u1/", "mydestination": ""},
+                  listeners(far)).inst
+    prints = {f"@{name}": far.fingerprint(f"far-{name}") for name in ("rsa", "ec")}
+    policy = ""
+    for kind, (address, text, *_) in DESTINATIONS.items():
+        zone[f"{kind}.test"] = {"MX": [(10, f"mx.{kind}.test")], "secure": True}
+        zone[f"mx.{kind}.test"] = {"A": address, "secure": True}
+        zone[f"_25._tcp.mx.{kind}.test"] = {"TLSA": [(3, 0, 1, prints["@ec"].replace(":", ""))], "secure": True}
+        nexthop = f"[mx.{kind}.test]:465" if address == WRAPS else f"{kind}.test"
+        policy += f"{nexthop} {re.sub('@(rsa|ec)', lambda m: prints[m[0]], text)}\n"
+    inst = make({"smtp_tls_policy_maps": "texthash:@CONFIG@/policy", "smtp_tls_CAfile": far.anchor, "smtp_tls_loglevel": "1",
+                 "smtp_tls_chain_files": files(far, "client"), "smtp_tls_fingerprint_digest": "sha256", "smtp_dns_support_level": "dnssec",
+                 "smtp_connection_cache_on_demand": "no",
+                 "transport_maps": "inline:{{secure-wraps.test = wraps:[mx.secure-wraps.test]:465}}"},
+                "wraps unix - - n - - smtp\n  -o smtp_tls_wrappermode=yes\n", {"policy": policy}, address="127.0.0.2")
+    inst.send([f"u@{kind}.test" for kind in DESTINATIONS], text="Subject: out\n\nbody\n")
+    inst.wait(lambda: len(outcomes(inst)) == len(DESTINATIONS), 60, lambda: f"outcomes: {outcomes(inst)}")
+    inst.settle()
+    log, found = inst.log_text(), outcomes(inst)
+    wrong = [f"{kind}: {found[kind]}" for kind, (_, _, outcome, _, _) in DESTINATIONS.items() if not found[kind].startswith(outcome)]
+    for kind, (_, _, _, label, version) in DESTINATIONS.items():
+        seen = [(said, session[6]) for said, session in sessions_of_client(log, rf"mx\.{kind}\.test\[\S+\]:(?:25|465)")]
+        if seen != ([(label, version)] if label else []):
+            wrong.append(f"{kind}: {seen}")
+    assert not wrong, "\n".join(wrong)
+    # Both sides saw the same, and the receiving one our certificate.
+    ours = [session for _, session in sessions_of_client(log, r"\S+")]
+    theirs = re.findall(r"Trusted TLS connection established from \S+: (.*)$", peer.log_text(), re.M)
+    assert sorted(ours) == sorted(theirs)
+    for mail in peer.maildir("vmail/u1"):
+        kind, header = mail["Delivered-To"][2:-5], " ".join(mail["Received"].split())
+        assert (f"(using TLSv1.{DESTINATIONS[kind][4]} with cipher" in header) == (DESTINATIONS[kind][3] is not None), header
+        assert DESTINATIONS[kind][3] is None or '(Client CN "client.example.net", Issuer "Peers Issuer" (verified OK))' in header
+
+
+def outcomes(inst):
+    """{the domain's first label: "DSN STATUS REASON"}"""
+    found = re.findall(r"to=<u@(\S+)\.test>, .*dsn=(\S+), status=(\w+)(?: \((.*)\))?$", inst.log_text(), re.M)
+    return {kind: f"{dsn} {status}" + ("" if status == "sent" else f" {text}") for kind, dsn, status, text in found}

@@ -259,6 +259,49 @@ def test_worker_of_another_build_is_refused(make):
     assert Raw(inst).greeting.startswith(b"220")
 
 
+def test_reload_after_an_upgrade_is_refused(make):
+    """A master of another build would start none of the new programs: the old ones go on, and the command says what to do."""
+    inst = make(CONFIG, start=False)
+    own = f"{inst.root}/libexec"
+    shutil.copytree(DAEMONS, own, symlinks=True)
+    inst.configure(daemon_directory=own)
+    with open(f"{BUILD}/gen/build_id.cc") as f:
+        build = re.search(r'return "(.*)"', f.read())[1].encode()
+    with open(f"{own}/master", "rb") as f:
+        program = f.read()
+    assert build in program
+
+    def install(text):
+        os.unlink(f"{own}/master")
+        with open(f"{own}/master", "wb") as f:
+            f.write(text)
+        os.chmod(f"{own}/master", 0o755)
+
+    # What runs is the former build: all of it.
+    for name in os.listdir(own):
+        path = f"{own}/{name}"
+        if os.path.islink(path):
+            continue
+        with open(path, "rb") as f:
+            text = f.read()
+        os.unlink(path)
+        with open(path, "wb") as f:
+            f.write(text.replace(build, b"X" * len(build)))
+        os.chmod(path, 0o755)
+    inst.start()
+    first = Raw(inst)
+    assert first.greeting.startswith(b"220")
+    install(program)
+    code, text = inst.postfix("reload")
+    assert code == 1 and "of another build" in text and f"postfix -c {inst.config} start" in text, text
+    assert Raw(inst).greeting.startswith(b"220")
+    # The same build installed once more is no upgrade.
+    install(program.replace(build, b"X" * len(build)))
+    code, text = inst.postfix("reload")
+    assert code == 0, text
+    assert Raw(inst).greeting.startswith(b"220")
+
+
 # --- poison --------------------------------------------------------------------------------------------
 
 def test_poisonous_client_ends_up_alone(make):
@@ -458,3 +501,17 @@ def test_idle_exit_loses_no_client(make):
     assert not inst.workers("smtpd") and len(inst.log_text()) == count, "nobody wanted it back"
     assert Raw(inst).greeting.startswith(b"220")
     assert [os.path.basename(process_exe(p)) for p in inst.workers("smtpd")] == ["smtpd"]
+
+
+def test_reloads_in_quick_succession_leave_nothing_behind(make):
+    """A worker that is told to retire before it has begun leaves all the same: a single one would have no successor."""
+    inst = make()
+    for n in range(20):
+        inst.run([inst.command("sendmail"), "u1@virt.test"], f"Subject: {n}\n\nbody\n".encode(), user="alice")
+        os.kill(inst.master_pid(), signal.SIGHUP)
+    inst.wait_mail("vmail/u1", 20)
+    inst.wait(lambda: all(len(inst.workers(name)) <= 1 for name in ("postlogd", "pickup", "qmgr")), 20,
+              "one process of each program that has one")
+    inst.log_start = len(inst.log_text())
+    inst.send("u1@virt.test")
+    inst.wait_log(r"to=<u1@virt\.test>.*status=sent")

@@ -60,6 +60,7 @@ class TroubleTest : public CppUnit::TestFixture {
     const auto spoke = outcome_of({"5.1.1", "text", "550 no", "mx.test"}, "mx.test[192.0.2.1]:25");
     CPPUNIT_ASSERT_EQUAL("smtp 550 no dns mx.test"s,
                          spoke.diag_type + " " + spoke.diag_text + " " + spoke.mta_type + " " + spoke.mta_name);
+    CPPUNIT_ASSERT_EQUAL("550  no"s, outcome_of({"5.1.1", "text", " 550  no ", "mx.test"}, "mx").diag_text);
     const auto silent = outcome_of({"4.4.1", "connect", "", ""}, "none");
     CPPUNIT_ASSERT(silent.diag_type.empty() && silent.mta_type.empty());
   }

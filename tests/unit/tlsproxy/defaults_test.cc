@@ -3,6 +3,8 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 
+#include "tests/unit/lib/openssl/pki.h"
+
 namespace postern::tlsproxy {
 namespace {
 
@@ -15,6 +17,7 @@ class DefaultsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(server_level);
   CPPUNIT_TEST(client_policy_by_next_hop);
   CPPUNIT_TEST(client_names);
+  CPPUNIT_TEST(client_trust_anchors);
   CPPUNIT_TEST(per_site);
   CPPUNIT_TEST(mistakes);
   CPPUNIT_TEST_SUITE_END();
@@ -85,6 +88,18 @@ class DefaultsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("d.test"), policy->servername);
   }
 
+  // Other CAs must not do where a policy names its own.
+  void client_trust_anchors() {
+    const std::string file =
+        directory_.write("anchor.pem", openssl::test::certificate_pem(openssl::test::make_identity({.name = "CA"})));
+    const std::string policy = "smtp_tls_security_level = may\ntlsproxy_client_policy_maps = static:{secure tafile=";
+    const auto settings = client(policy + file + "}\n");
+    CPPUNIT_ASSERT_MESSAGE(settings ? "" : settings.error().text, settings.has_value());
+    CPPUNIT_ASSERT_EQUAL(std::size_t{1}, settings->tlsa.size());
+    CPPUNIT_ASSERT(settings->tlsa.front().starts_with("2 0 0 "));
+    CPPUNIT_ASSERT(!client(policy + "/nonexistent/anchor.pem}\n").has_value());
+  }
+
   void per_site() {
     const std::string site =
         "smtp_tls_security_level = may\ntlsproxy_client_per_site = inline:{ {d.test = NONE}, {mx.d.test = MUST} }\n";
@@ -106,6 +121,7 @@ class DefaultsTest : public CppUnit::TestFixture {
                         .has_value());
   }
 
+  openssl::test::Directory directory_;
   table::Registry types_;
   table::Context context_;
 };

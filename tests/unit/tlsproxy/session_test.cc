@@ -87,6 +87,7 @@ class SessionTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(program_that_gives_up_during_the_handshake);
   CPPUNIT_TEST(slow_program_holds_the_peer_back);
   CPPUNIT_TEST(slow_peer_holds_the_program_back);
+  CPPUNIT_TEST(peer_that_takes_nothing_outlives_the_program_but_shortly);
   CPPUNIT_TEST(many_sessions_at_once);
   CPPUNIT_TEST_SUITE_END();
 
@@ -287,6 +288,8 @@ class SessionTest : public CppUnit::TestFixture {
   }
 
   void slow_peer_holds_the_program_back() {
+    // While the program waits, only its own limit counts.
+    world_->shared().patience = Duration(50);
     std::string got;
     Seen seen;
     serve(world_->remote_client([&](Peer& peer) {
@@ -298,6 +301,28 @@ class SessionTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(std::string("held back"), seen.error);
     CPPUNIT_ASSERT(world_->settle());
     CPPUNIT_ASSERT_EQUAL(std::size_t{24UL << 20}, got.size());
+  }
+
+  static async::Task<> write_until_held_back(async::Stream* stream, Seen* seen) {
+    stream->put(std::string(24UL << 20, 'x'));
+    const async::Io io = co_await stream->flush(deadline_in(Duration(300)));
+    seen->error = io == async::Io::timeout ? "held back" : "not held back";
+  }
+
+  // It pipelines, say, and reads no reply. What it was told last is still under way when the program has left.
+  void peer_that_takes_nothing_outlives_the_program_but_shortly() {
+    world_->shared().patience = Duration(50);
+    const auto ended = std::make_shared<std::atomic<bool>>(false);
+    Seen seen;
+    serve(world_->remote_client([ended](Peer& peer) {
+      if (!peer.shake()) return;
+      for (int i = 0; i < 3000 && !*ended; ++i) std::this_thread::sleep_for(Duration(10));
+    }),
+          seen, write_until_held_back);
+    CPPUNIT_ASSERT_EQUAL(std::string("held back"), seen.error);
+    const bool settled = world_->settle();
+    *ended = true;
+    CPPUNIT_ASSERT(settled);
   }
 
   static async::Task<> all_sessions(World* world, service::TlsClient* client, std::vector<Fd>* connections,

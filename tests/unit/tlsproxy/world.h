@@ -36,10 +36,10 @@ inline std::pair<Fd, Fd> tcp_pair() {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto* raw = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listener.get(), raw, size) != 0 || ::listen(listener.get(), 1) != 0) return {};
+  if (!listener || ::bind(listener.get(), raw, size) != 0 || ::listen(listener.get(), 1) != 0) return {};
   ::getsockname(listener.get(), raw, &size);
   Fd client(::socket(AF_INET, SOCK_STREAM, 0));
-  if (::connect(client.get(), raw, size) != 0) return {};
+  if (!client || ::connect(client.get(), raw, size) != 0) return {};
   Fd server(::accept(listener.get(), nullptr, nullptr));
   if (!set_nonblocking(client.get()) || !set_nonblocking(server.get())) return {};
   return {std::move(server), std::move(client)};

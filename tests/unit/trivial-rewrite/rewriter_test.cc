@@ -25,7 +25,7 @@ class RewriterTest : public CppUnit::TestFixture {
   void local_context() {
     check(Context::local, {{"", ""},
                            {"user", "user@example.test"},
-                           {"user@", "user@example.test"},
+                           {"user@", "user@"},
                            {"user@host", "user@host.example.test"},
                            {"user@host.net", "user@host.net"},
                            {"user@host.net.", "user@host.net"},
@@ -47,7 +47,10 @@ class RewriterTest : public CppUnit::TestFixture {
                            {"user%a%b.net", "user%a@b.net"},
                            {"x!user@host.net", "x!user@host.net"},
                            {"user%a@host.net", "user%a@host.net"},
-                           {"!user", "!user@example.test"},
+                           {"!user", "user@"},
+                           {"user%", "user@"},
+                           {"user!", "@user.example.test"},
+                           {"%user", "@user.example.test"},
                            {"%", "%@example.test"}});
   }
 

@@ -69,6 +69,8 @@ class MessageTest : public CppUnit::TestFixture {
                          recipients("To: u1@v.test, \"A, B\" <a@e.test>\nSubject: x\nCc: b@e.test\n (Bob)\nBcc:\n "
                                     "u2@v.test\n\nTo: no@e.test\n"));
     CPPUNIT_ASSERT_EQUAL(std::string("u2@v.test"), recipients("Resent-To: u2@v.test\nTo: u1@v.test\n\nx"));
+    // Without recipients of its own, a Resent- block does not hide those of the message.
+    CPPUNIT_ASSERT_EQUAL(std::string("u1@v.test"), recipients("Resent-From: u2@v.test\nTo: u1@v.test\n\nx"));
     CPPUNIT_ASSERT_EQUAL(std::string(), recipients("Subject: none\n\nx"));
   }
 

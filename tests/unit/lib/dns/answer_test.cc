@@ -45,6 +45,7 @@ class AnswerTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(mx_order);
   CPPUNIT_TEST(mx_mixed_within_one_preference);
   CPPUNIT_TEST(null_mx);
+  CPPUNIT_TEST(mx_hosts_that_are_none);
   CPPUNIT_TEST(reply_packets);
   CPPUNIT_TEST(damaged_packets);
   CPPUNIT_TEST_SUITE_END();
@@ -145,7 +146,6 @@ class AnswerTest : public CppUnit::TestFixture {
     const auto answer = answer_of(Type::mx, {mx_rdata(20, "b.test"), mx_rdata(10, "a.test"), mx_rdata(20, "c.test"),
                                              mx_rdata(30, "A.test"), mx_rdata(5, "")});
     CPPUNIT_ASSERT_EQUAL(std::string("10:a.test 20:b.test 20:c.test "), hosts(sort_mx(answer.mx)));
-    CPPUNIT_ASSERT(!is_null_mx(answer.mx));
     CPPUNIT_ASSERT(sort_mx({}).empty());
   }
 
@@ -166,7 +166,20 @@ class AnswerTest : public CppUnit::TestFixture {
   void null_mx() {
     CPPUNIT_ASSERT(is_null_mx(answer_of(Type::mx, {mx_rdata(0, "")}).mx));
     CPPUNIT_ASSERT(!is_null_mx({}));
-    CPPUNIT_ASSERT(!is_null_mx({{0, ""}, {10, "a.test"}}));
+    CPPUNIT_ASSERT(!is_null_mx({{0, "b.test"}, {10, "a.test"}}));
+    // Others beside it do not count.
+    CPPUNIT_ASSERT(is_null_mx({{5, "a.test"}, {10, ""}}));
+  }
+
+  void mx_hosts_that_are_none() {
+    const auto answer =
+        answer_of(Type::mx, {mx_rdata(10, "192.0.2.1"), mx_rdata(20, "-x.test"), mx_rdata(30, "good.test")});
+    CPPUNIT_ASSERT_EQUAL(std::string("10:192.0.2.1 30:good.test "), hosts(sort_mx(answer.mx)));
+    CPPUNIT_ASSERT_EQUAL(std::size_t{2}, answer.complaints.size());
+    CPPUNIT_ASSERT(answer.complaints[0].starts_with("numeric domain name in resource data of MX record for "));
+    CPPUNIT_ASSERT(answer.complaints[1].starts_with("malformed domain name in resource data of MX record for "));
+    CPPUNIT_ASSERT(answer.complaints[1].ends_with(": -x.test"));
+    CPPUNIT_ASSERT_EQUAL(1U, answer.dropped);
   }
 
   void reply_packets() {

@@ -265,7 +265,8 @@ class MailboxTest : public CppUnit::TestFixture {
     MboxOptions options = quick();
     const auto done = deliver_mbox(path("box"), message({"one"}), options);
     CPPUNIT_ASSERT(!done);
-    CPPUNIT_ASSERT_EQUAL("4.2.0 destination " + path("box") + " is not owned by recipient",
+    CPPUNIT_ASSERT_EQUAL("4.2.0 delivery failed to mailbox " + path("box") + ": destination " + path("box") +
+                             " is not owned by recipient",
                          done.error().status + " " + done.error().text);
     options.check_owner = false;
     CPPUNIT_ASSERT(deliver_mbox(path("box"), message({"one"}), options));

@@ -76,6 +76,8 @@ class MimeTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(encoded_composites_are_faults);
   CPPUNIT_TEST(without_mime_all_is_body);
   CPPUNIT_TEST(downgrade_encodes_what_is_declared_8bit);
+  CPPUNIT_TEST(downgrade_of_attached_messages);
+  CPPUNIT_TEST(encoded_lines_have_at_most_76_characters);
   CPPUNIT_TEST_SUITE_END();
 
   void reports_headers_by_scope() {
@@ -199,10 +201,39 @@ class MimeTest : public CppUnit::TestFixture {
         "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 8bit\n\n--b\n"
         "Content-Transfer-Encoding: 8bit\nContent-Type: text/plain\n\ngr\xC3\xBCn=\n--b\n\nplain=\n--b--\n",
         {.downgrade = true});
-    CPPUNIT_ASSERT_EQUAL(std::string("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n"
-                                     "Content-Transfer-Encoding: quoted-printable\n\ngr=C3=BCn=3D\n--b\n\nplain=\n"
-                                     "--b--\n"),
+    CPPUNIT_ASSERT_EQUAL(
+        std::string(
+            "Content-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 7bit\n\n--b\n"
+            "Content-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\ngr=C3=BCn=3D\n--b\n\nplain=\n"
+            "--b--\n"),
+        seen.output);
+  }
+
+  void downgrade_of_attached_messages() {
+    const auto seen = parse(
+        "Content-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nContent-Transfer-Encoding: "
+        "8bit\n\n\xC3\xBC\n",
+        {.downgrade = true});
+    CPPUNIT_ASSERT_EQUAL(std::string("Content-Type: message/rfc822\nContent-Transfer-Encoding: 7bit\n\n"
+                                     "Content-Transfer-Encoding: quoted-printable\n\n=C3=BC\n"),
                          seen.output);
+    const auto global = parse("Content-Type: message/global\nContent-Transfer-Encoding: 8bit\n\nSubject: \xC3\xBC\n",
+                              {.downgrade = true});
+    CPPUNIT_ASSERT_EQUAL(std::string("Content-Type: message/global\nContent-Transfer-Encoding: quoted-printable\n\n"
+                                     "Subject: =C3=BC\n"),
+                         global.output);
+  }
+
+  void encoded_lines_have_at_most_76_characters() {
+    const std::string head = "Content-Type: text/plain\nContent-Transfer-Encoding: 8bit\n\n";
+    const auto encoded = [&](const std::string& line) {
+      const std::string out = parse(head + line + "\n", {.downgrade = true}).output;
+      return out.substr(out.find("\n\n") + 2);
+    };
+    const std::string most(73, 'a');
+    CPPUNIT_ASSERT_EQUAL(most + "\n", encoded(most));
+    CPPUNIT_ASSERT_EQUAL(most + "=\na\n", encoded(most + "a"));
+    CPPUNIT_ASSERT_EQUAL(most.substr(1) + "=C3=\n=BC\n", encoded(most.substr(1) + "\xC3\xBC"));
   }
 };
 

@@ -77,6 +77,8 @@ class QueueDirTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(queue.rename(id, "incoming", "deferred"));
     const auto path = root_ + "/deferred/" + id[0] + "/" + id[1] + "/" + id;
     CPPUNIT_ASSERT_EQUAL(path, queue.path("deferred", id));
+    CPPUNIT_ASSERT_EQUAL(std::string("deferred/") + id[0] + "/" + id[1], queue.directory("deferred", id));
+    CPPUNIT_ASSERT_EQUAL(std::string("incoming"), queue.directory("incoming", id));
     CPPUNIT_ASSERT(files::exists(path));
     CPPUNIT_ASSERT_EQUAL(std::string("deferred"), queue.find(id, {"incoming", "deferred"}).value());
     CPPUNIT_ASSERT(queue.open("deferred", id, O_RDONLY));

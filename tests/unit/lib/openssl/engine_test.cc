@@ -4,6 +4,7 @@
 
 #include <cppunit/extensions/HelperMacros.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -73,6 +74,7 @@ class EngineTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(half_close);
   CPPUNIT_TEST(large_transfer_in_chunks);
   CPPUNIT_TEST(bytes_behind_the_handshake_are_found_without_an_event);
+  CPPUNIT_TEST(a_flood_of_key_updates_does_not_keep_the_caller);
   CPPUNIT_TEST(resumption_with_shared_ticket_keys);
   CPPUNIT_TEST(a_resumed_session_keeps_its_verdict);
   CPPUNIT_TEST(no_resumption_across_services_or_without_keys);
@@ -388,6 +390,33 @@ class EngineTest : public CppUnit::TestFixture {
       } while (got.status == Io::done);
     }
     CPPUNIT_ASSERT(received == sent);
+  }
+
+  void a_flood_of_key_updates_does_not_keep_the_caller() {
+    Ends ends = shaken();
+    SSL* const ssl = ends.client->session();
+    BIO* const records = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(ssl, records);
+    for (int i = 0; i < 6000; ++i) {
+      CPPUNIT_ASSERT_EQUAL(1, SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED));
+      CPPUNIT_ASSERT_EQUAL(1, SSL_do_handshake(ssl));
+    }
+    CPPUNIT_ASSERT_EQUAL(6, SSL_write(ssl, "QUIT\r\n", 6));
+    char* bytes = nullptr;
+    const auto size = static_cast<std::size_t>(BIO_get_mem_data(records, &bytes));
+    CPPUNIT_ASSERT(size > 150000);
+    const int room = 1 << 19;
+    ::setsockopt(ends.sockets.second.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    CPPUNIT_ASSERT_EQUAL(static_cast<ssize_t>(size), ::send(ends.sockets.second.get(), bytes, size, MSG_NOSIGNAL));
+    std::array<char, 100> buffer{};
+    Transfer got = ends.server->read(buffer);
+    CPPUNIT_ASSERT(got.status == Io::want_read);
+    CPPUNIT_ASSERT_EQUAL(std::size_t{0}, got.bytes);
+    int left = 0;
+    CPPUNIT_ASSERT_EQUAL(0, ::ioctl(ends.sockets.first.get(), FIONREAD, &left));
+    CPPUNIT_ASSERT(left > 0);
+    got = ends.server->read(buffer);
+    CPPUNIT_ASSERT_EQUAL(std::string("QUIT\r\n"), std::string(buffer.data(), got.bytes));
   }
 
   // The client's first command arrives in one segment with the end of its handshake.

@@ -107,8 +107,13 @@ class CommandTest : public CppUnit::TestFixture {
     command.uid = ::geteuid();
     command.gid = ::getegid();
     CPPUNIT_ASSERT_EQUAL(std::string("$HOME; ls b\n"), run(std::move(command)).value().output);
+    // A file may be there tomorrow; a word that PATH does not know is the shell's to refuse.
     const auto missing = run(line("/no/such/program argument")).value();
-    CPPUNIT_ASSERT_EQUAL(127, WEXITSTATUS(missing.wait_status));
+    CPPUNIT_ASSERT_EQUAL(EX_TEMPFAIL, WEXITSTATUS(missing.wait_status));
+    CPPUNIT_ASSERT_EQUAL(std::string("fatal: execvp /no/such/program: No such file or directory\n"), missing.output);
+    const auto unknown = run(line("no-such-program argument")).value();
+    CPPUNIT_ASSERT_EQUAL(127, WEXITSTATUS(unknown.wait_status));
+    CPPUNIT_ASSERT(unknown.output.starts_with("sh: "));
   }
   void the_shell_that_was_named() {
     Command command = line("plain words");

@@ -19,7 +19,8 @@ class TranscriptTest : public CppUnit::TestFixture {
   void classes() {
     CPPUNIT_ASSERT_EQUAL(notice_class::kResource | notice_class::kSoftware,
                          *parse_notify_classes("resource, software"));
-    CPPUNIT_ASSERT_EQUAL(notice_class::kProtocol, *parse_notify_classes("bounce 2bounce delay Protocol"));
+    CPPUNIT_ASSERT_EQUAL(notice_class::kBounce | notice_class::kProtocol,
+                         *parse_notify_classes("bounce 2bounce delay Protocol"));
     CPPUNIT_ASSERT_EQUAL(0U, *parse_notify_classes(""));
     CPPUNIT_ASSERT_EQUAL(std::string("unknown notify_classes value \"x\" in \"data x\""),
                          parse_notify_classes("data x").error().text);
@@ -36,7 +37,9 @@ class TranscriptTest : public CppUnit::TestFixture {
     some.trouble(notice_class::kPolicy);
     CPPUNIT_ASSERT(!some.due());
     some.trouble(notice_class::kProtocol);
-    CPPUNIT_ASSERT(some.due());
+    CPPUNIT_ASSERT(some.due() && some.due(notice_class::kProtocol) && !some.due(notice_class::kPolicy));
+    some.forgive();
+    CPPUNIT_ASSERT(!some.due());
   }
 
   void credentials_and_control_bytes_are_left_out() {

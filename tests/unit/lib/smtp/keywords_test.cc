@@ -21,7 +21,7 @@ class KeywordsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(discarded_keywords_are_not_seen);
   CPPUNIT_TEST(odd_forms);
   CPPUNIT_TEST(discard_lists);
-  CPPUNIT_TEST(names_in_ehlo_order);
+  CPPUNIT_TEST(names_in_log_order);
   CPPUNIT_TEST_SUITE_END();
 
  public:
@@ -67,7 +67,7 @@ class KeywordsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(KeywordMask{0}, parse_discard_keywords("").mask);
   }
 
-  void names_in_ehlo_order() {
+  void names_in_log_order() {
     CPPUNIT_ASSERT_EQUAL(
         std::string("PIPELINING STARTTLS DSN"),
         keyword_names(keyword::kDsn | keyword::kPipelining | keyword::kStartTls | keyword::kSilentDiscard));

@@ -32,6 +32,9 @@ class ReplyTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(codes_that_are_not_smtp);
   CPPUNIT_TEST(any_portions_give_the_same);
   CPPUNIT_TEST(memory_is_bounded);
+  CPPUNIT_TEST(text_of_many_lines_is_bounded);
+  CPPUNIT_TEST(empty_first_line_is_not_shown);
+  CPPUNIT_TEST(line_ends_at_a_nul);
   CPPUNIT_TEST(unprintable_bytes_are_masked);
   CPPUNIT_TEST_SUITE_END();
 
@@ -138,7 +141,7 @@ class ReplyTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT_EQUAL(kReplyLineLimit, longest.lines.at(0).size());
     CPPUNIT_ASSERT_EQUAL(std::size_t{1}, longest.cut.size());
 
-    const auto fits = read("550 " + std::string(kReplyLineLimit - 4, 'w') + "\r\n");
+    const auto fits = read("550 " + std::string(kReplyLineLimit - 5, 'w') + "\r\n");
     CPPUNIT_ASSERT(fits.cut.empty());
 
     std::string endless;
@@ -147,6 +150,24 @@ class ReplyTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(reply.incomplete);
     CPPUNIT_ASSERT_EQUAL(550, reply.code);
     CPPUNIT_ASSERT(reply.lines.size() < 5000);
+  }
+
+  void text_of_many_lines_is_bounded() {
+    const std::string line = "550-" + std::string(1000, 'w') + "\r\n";
+    const auto reply = read(line + line + line + "550 5.1.1 end\r\n");
+    CPPUNIT_ASSERT_EQUAL(std::size_t{3 * 1004 + 2}, reply.text().size());
+    CPPUNIT_ASSERT(reply.longer_than_text());
+    CPPUNIT_ASSERT_EQUAL(std::string("5.1.1"), reply.status());
+    const auto two = read(line + line + "550 5.1.1 end\r\n");
+    CPPUNIT_ASSERT(two.text().ends_with(" 550 5.1.1 end") && !two.longer_than_text());
+  }
+
+  void empty_first_line_is_not_shown() {
+    CPPUNIT_ASSERT_EQUAL(std::string("550 5.1.1 x"), read("\r\n550 5.1.1 x\r\n").text());
+  }
+
+  void line_ends_at_a_nul() {
+    CPPUNIT_ASSERT_EQUAL(std::string("550 5.1.1 a"), read(std::string_view("550 5.1.1 a\0b\r\n", 15)).text());
   }
 
   void unprintable_bytes_are_masked() {

@@ -22,6 +22,7 @@ class SettingsTest : public CppUnit::TestFixture {
   CPPUNIT_TEST(mandatory_level_uses_the_mandatory_parameters);
   CPPUNIT_TEST(policy_replaces_parameters);
   CPPUNIT_TEST(grades_choose_groups);
+  CPPUNIT_TEST(anonymous_key_exchange_is_for_servers_without_a_certificate);
   CPPUNIT_TEST(log_levels);
   CPPUNIT_TEST(mistakes_name_what_is_wrong);
   CPPUNIT_TEST(travels_as_a_message);
@@ -40,6 +41,21 @@ class SettingsTest : public CppUnit::TestFixture {
     CPPUNIT_ASSERT(chains->cert_file.empty());
     const auto none = server_files(configured("smtpd_tls_cert_file = none\n"), "smtpd_tls_");
     CPPUNIT_ASSERT(none.has_value() && !none->has_certificate());
+  }
+
+  void anonymous_key_exchange_is_for_servers_without_a_certificate() {
+    const auto ciphers = [](const std::string& text) {
+      const auto settings = server_settings(configured("tls_medium_cipherlist = M\n" + text), "smtpd_tls_", Level::may);
+      return settings ? settings->options.cipher_list : settings.error().text;
+    };
+    CPPUNIT_ASSERT_EQUAL(std::string("M:!aNULL"), ciphers("smtpd_tls_eccert_file = /a\n"));
+    CPPUNIT_ASSERT_EQUAL(std::string("M:!aNULL"), ciphers("smtpd_tls_chain_files = /a\n"));
+    CPPUNIT_ASSERT_EQUAL(std::string("M:!aNULL"), ciphers("smtpd_tls_ask_ccert = yes\nsmtpd_tls_cert_file = none\n"));
+    CPPUNIT_ASSERT_EQUAL(std::string("M"), ciphers("smtpd_tls_cert_file = none\n"));
+    CPPUNIT_ASSERT(wants_no_certificate(configured("smtpd_tls_cert_file = None\n"), "smtpd_tls_"));
+    CPPUNIT_ASSERT(wants_no_certificate(configured("smtpd_tls_chain_files = none\n"), "smtpd_tls_"));
+    CPPUNIT_ASSERT(!wants_no_certificate(configured("smtpd_tls_cert_file = /a\n"), "smtpd_tls_"));
+    CPPUNIT_ASSERT(!wants_no_certificate(configured(""), "smtpd_tls_"));
   }
 
   void identity_follows_the_files_and_nothing_else() {

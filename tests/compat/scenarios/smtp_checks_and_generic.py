@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""smtp_generic_maps together with header, MIME, nested and body checks of the client."""
+from harness.dsl import *
+
+CONFIG = {"smtp_generic_maps": "inline:{ {carol@example.test=carol.c@pub.test} {@example.test=any@pub.test} {dave=dave@pub.test} {eve@a.test=\"e v\"@b.test} {frank+x@example.test=frankx@pub.test} }", "recipient_delimiter": "+", "remote_header_rewrite_domain": "example.test",
+ "smtp_header_checks": "pcre:@CONFIG@/hc", "smtp_mime_header_checks": "pcre:@CONFIG@/mhc", "smtp_nested_header_checks": "pcre:@CONFIG@/nhc", "smtp_body_checks": "pcre:@CONFIG@/bc"}
+FILES = {"hc": "/^X-A:/ PREPEND X-Pre: 1\n/^X-B:/ REPLACE X-B: new\\\n/^X-W:/ WARN careful\n/^X-I:/ INFO fyi\n/^X-R:/ REJECT no\n/^X-D:/ DISCARD\n/^X-S:/ STRIP gone\n/^X-F:/ FILTER foo:bar\n/^X-U:/ DUNNO\n/^X-L:/ foo\n/^X-BCC:/ BCC a@b\n", "mhc": "/^Content-Type: text.html/ REPLACE Content-Type: text/x-html\n/^Content-Disp/ WARN disp\n", "nhc": "/^Subject: (.*)/ REPLACE Subject: nested $1\n/^X-Gone/ IGNORE\n", "bc": "/^secret/ IGNORE\n/^repl/ REPLACE ***\n/^pre/ PREPEND before\n/^warn/ WARN body\n/^rej/ REJECT x\n/^info/ INFO x\n/^strip/ STRIP x\n/^--b/ WARN boundary\n"}
+ZONE = {"d.test": {"A": "192.0.2.60"}}
+PEERS = {"ok": sink(addr="192.0.2.60", name="good.test", sort=True)}
+H = "From: Carol <carol@example.test>, dave, \"E\" <eve@a.test> (c)\nTo: any@example.test,\n frank+x@example.test, bad@example.test\nReply-To: group: carol@example.test, x@y.test;\nSubject: carol@example.test\nX-A: a\nX-B: b\nX-W: w\nX-I: i\nX-R: r\nX-D: d\nX-S: s\nX-F: f\nX-U: u\nX-L: l\nX-E: e\nX-P: p\nX-H: h\nX-BCC: h\nResent-From: carol@example.test\nSender: carol@example.test\nReturn-Path: <carol@example.test>\nErrors-To: carol@example.test\nDisposition-Notification-To: carol@example.test\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\nsecret a\n--b\nContent-Type: text/html\nContent-Disposition: x\n\nrepl x\nprep y\nwarn z\nsecret\nrej\ninfo\nstrip\n--b\nContent-Type: message/rfc822\n\nSubject: in\nX-Gone: 1\nFrom: carol@example.test\nContent-Type: text/html\n\nsecret\nin body\n--b--\nsecret end\n"
+STEPS = [submit(H, "-f", s, "u@d.test", "frank+x@d.test") for s in ("carol@example.test", "dave@example.test", "x@y.test", "eve@a.test", "")] + [cmd("postqueue", "-p")]

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Next hops in all their forms: ports, literals, lists; where a list goes on and where it ends."""
+from harness.dsl import *
+
+T = {"p1": "smtp:good.test:26", "p2": "smtp:[good.test]:26", "p3": "smtp:[192.0.2.60]", "p4": "smtp:192.0.2.60", "p5": "smtp:good.test:smtp", "q1": "smtp:[dead.test], good.test", "q2": "smtp:nohost.test good.test:26", "q3": "smtp:[r4.test] [good.test]", "q4": "smtp:[r5.test] [good.test]", "q5": "smtp:[2001:db8::10]", "q6": "smtp:[ipv6:2001:db8::10]:25", "q9": "smtp:null.test, good.test", "r1": "smtp:nohost.test", "r2": "smtp:self.test, good.test", "r7": "smtp:GOOD.Test", "t3": "smtp:looponly2.test, good.test", "t4": "smtp:loopsecond.test, good.test", "t6": "smtp:nohost.test, null.test", "t7": "smtp:[dead.test], sf.test", "t8": "smtp:sf.test, nohost.test", "t9": "smtp:nohost.test, [dead.test]", "s1": "relay", "s3": "smtp:127.0.0.1", "s4": "smtp:mx.example.test", "s5": "smtp:[mx.example.test]:26"}
+CONFIG = {"smtp_randomize_addresses": "no", "transport_maps": "inline:{ " + " ".join("{%s.test=%s}" % x for x in T.items()) + " }"}
+ZONE = {"sf.test": "SERVFAIL", "noaddr.test": {"TXT": ["x"]}, "looponly2.test": {"MX": [(10, "noaddr.test"), (20, "self.test")]}, "loopsecond.test": {"MX": [(10, "dead.test"), (20, "self.test"), (30, "good.test")]}, "good.test": {"A": "192.0.2.60"}, "dead.test": {"A": "192.0.2.61"}, "r4.test": {"A": "192.0.2.62"}, "r5.test": {"A": "192.0.2.63"}, "null.test": {"MX": [(0, ".")]}, "self.test": {"A": "127.0.0.1"}, "mx.example.test": {"A": "127.0.0.1"}}
+PEERS = {"good": sink(addr="192.0.2.60", name="good.test", show_message=False, sort=True), "good26": sink(addr="192.0.2.60", port=26, name="good.test", show_message=False, sort=True), "r4": sink(addr="192.0.2.62", script={"^RCPT": "451 4.1.1 r4"}, sort=True), "r5": sink(addr="192.0.2.63", script={"^RCPT": "551 5.1.1 r5"}, sort=True)}
+CHECK = ["log", "steps"]
+STEPS = [submit("Subject: x\n\nx\n", "-f", "carol@example.test", f"u@{d}.test", idle=False) for d in T] + [wait_idle(), cmd("postqueue", "-p")]

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""postalias and newaliases on lines of every kind; lookups, deletion and additions."""
+from harness.dsl import *
+
+START = False
+L = ["a: b", "a : b", " a: b", "a:b,c", "a: b,\n c", "A: b", "\"a b\": c", "a b: c", "a@b: c", "a:", ":b", "a", "a: :include:/x", "a: |cmd x", "a: \"|cmd x\"", "a: /file", "a: \"q", "a: (x) b", "(x) a: b", "a: b (c", "a%b: c", "a!b: c", "\\a: b", "a: \\b", "a: \\b@c", "a\tb: c", "a: b c", "a: <b>", "<a>: b", "a: N N <b>", "a,b: c", "a: b;", "g: x: b, c;", "a: b # c", "a: b\n# c\n d", "a+b: c", "a.b: c", "a: @", "a: b@", "a: [x]", "a:: b", "a: b,,c", "a: ,", "a: b,", "owner-a: b", "0: 1", "a: \"b\\\"c\"", "a: 'b'", "-: b", "a: b\\,c", "a: b \\", "a: \"\"", "\"\": b", "x" * 300 + ": b", "a: b\r"]
+FILES = {f"al{i}": table(l + "\n") for i, l in enumerate(L)}
+FILES["dup"] = table("a: b\nA: c\n"); FILES["nonl"] = table("a: b"); FILES["none"] = table(""); FILES["com"] = table("# x\n\n")
+K = [f"al{i}" for i in range(len(L))] + ["dup", "nonl", "none", "com", "nosuch"]
+STEPS = [sh("for i in " + " ".join(K) + "; do echo \"== $i\"; $COMMANDS/postalias hash:@CONFIG@/$i 2>&1; echo $?; $COMMANDS/postalias -s hash:@CONFIG@/$i 2>&1 | cat -A | sort; done; for q in a A 'a b' b '\"a b\"' ''; do echo q $q; $COMMANDS/postalias -q \"$q\" hash:@CONFIG@/al6; echo $?; done; $COMMANDS/postalias -q - hash:@CONFIG@/dup </dev/null; printf 'a\\nB\\n' | $COMMANDS/postalias -q - hash:@CONFIG@/dup; printf 'x: y\\na: z\\nbad\\n' | $COMMANDS/postalias -i hash:@CONFIG@/dup 2>&1; $COMMANDS/postalias -s hash:@CONFIG@/dup | sort; $COMMANDS/postalias -d a hash:@CONFIG@/dup; echo $?; $COMMANDS/postalias -d a hash:@CONFIG@/dup; echo $?; $COMMANDS/postalias -r hash:@CONFIG@/dup; $COMMANDS/postalias -w hash:@CONFIG@/dup; $COMMANDS/postalias -f hash:@CONFIG@/dup; $COMMANDS/postalias -s hash:@CONFIG@/dup; $COMMANDS/newaliases -oAhash:@CONFIG@/al1; $COMMANDS/postalias -n texthash:@CONFIG@/al1; echo $?; $COMMANDS/postalias -q a texthash:@CONFIG@/al1; echo $?")]
