@@ -166,14 +166,18 @@ async::Task<bool> Session::begin() {
   state.log.info("connect from {}", state.client.label);
   co_await know_client();
   co_await find_limits();
-  if (settings.p.smtpd_tls_wrappermode) {
-    const bool begun = co_await begin_wrapper_tls();
-    if (!begun) co_return false;
-  }
   // A file on standard input has been there from the beginning, and is not counted.
   if (state.stand_alone) co_return co_await greet();
-  const bool welcome = co_await check_connection_limits();
-  if (!welcome) co_return false;
+  if (settings.p.smtpd_tls_wrappermode) {
+    // Counted before the handshake, or one client could have any number of unfinished ones.
+    const std::optional<std::string> refusal = co_await take_limits();
+    if (refusal) co_return false;
+    const bool begun = co_await begin_wrapper_tls();
+    if (!begun) co_return false;
+  } else {
+    const bool welcome = co_await check_connection_limits();
+    if (!welcome) co_return false;
+  }
   const bool patient = co_await check_early_talker();
   if (!patient) co_return false;
   co_return co_await greet();

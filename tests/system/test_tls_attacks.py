@@ -248,6 +248,30 @@ def test_new_sessions_are_limited_and_resumed_ones_are_not(make):
     inst.wait_log(r"warning: Refusing STARTTLS request from ")
 
 
+def test_unfinished_handshakes_count_on_a_wrapped_port(make):
+    """One client cannot hold any number of connections by never beginning the handshake."""
+    inst = make({**TLS, "smtpd_client_connection_count_limit": "3", "smtpd_client_event_limit_exceptions": ""},
+                master="127.0.0.1:465 inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n")
+    held = [socket.create_connection(("127.0.0.1", 465), 20) for _ in range(3)]
+    inst.wait_log("connect from localhost", 3)
+    with socket.create_connection(("127.0.0.1", 465), 20) as one_more:
+        assert one_more.recv(100) == b""
+    inst.wait_log(r"warning: Connection concurrency limit exceeded: 4 from localhost\[127\.0\.0\.1\] for service ")
+    held.pop().close()
+    inst.wait(lambda: shakes_hands(465), 30, "room for another")
+    for sock in held:
+        sock.close()
+
+
+def shakes_hands(port):
+    """Whether a wrapped port serves us."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 20) as sock, unverified().wrap_socket(sock) as tls:
+            return tls.recv(100).startswith(b"220")
+    except OSError:
+        return False
+
+
 def first_flight():
     """The bytes of a ClientHello."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

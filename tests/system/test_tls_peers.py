@@ -215,8 +215,8 @@ def test_openssl_resumes(server, authority, tmp_path, options):
 
 def accepted(inst, *options):
     """The cipher that s_client got with these options; None when there was no session."""
-    p = subprocess.run(["openssl", "s_client", "-connect", f"{inst.address}:{inst.port}", "-starttls", "smtp", "-brief", "-ign_eof", *options],
-                       input="QUIT\r\n", capture_output=True, text=True, timeout=30, check=False)
+    p = subprocess.run(["openssl", "s_client", "-connect", f"{inst.address}:{inst.port}", "-starttls", "smtp", "-brief", "-ign_eof",
+                        *options], input="QUIT\r\n", capture_output=True, text=True, timeout=30, check=False)
     found = re.search(r"Ciphersuite: (\S+)", p.stdout + p.stderr)
     return found and found[1]
 
