@@ -282,7 +282,9 @@ def test_gnutls(server, authority, case):
     session = one_session(server, begin)
     assert session[0] == label and session[2].startswith(f"{version} with cipher ")
     assert session[1] == ("two.example.test" if case == "name" else "")
-    assert ("server-signature ECDSA" in session[2]) == (case in ("ec", "name")), session
+    # Which of the two keys a client with no wish gets is its library's taste, and differs between builds of it.
+    if case in ("ec", "name"):
+        assert "server-signature ECDSA" in session[2], session
     check_received(arrived(server, f"gnutls {case}"), session, certificate)
 
 
