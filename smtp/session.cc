@@ -18,6 +18,7 @@ constexpr Duration kReservationLimit{10000};
 constexpr int kSmtpPort = 25;
 constexpr int kSyntaxErrors = 50;  // the first two digits
 constexpr std::size_t kShownOfLong = 30;
+constexpr std::string_view kNoTls = "TLS is not available due to a local problem";
 
 // Raw sockaddr of a bind address of the target's family; empty when there is none.
 std::string bind_sockaddr(const Params& params, const Target& target) {
@@ -377,7 +378,7 @@ async::Task<std::optional<OpenFailure>> Session::handshake(TlsPlan plan) {
   if (!slot) {
     log_.warning("TLS is not available: {}", slot.error().text);
     lost_ = true;
-    failure.trouble.text = "TLS is not available due to a local problem";
+    failure.trouble.text = kNoTls;
     failure.handshake = false;
     co_return failure;
   }
@@ -394,8 +395,14 @@ async::Task<std::optional<OpenFailure>> Session::handshake(TlsPlan plan) {
   }
   if (!session || !session->report.established) {
     lost_ = true;
-    if (session) failure.trouble.requirement = unmet_requirement(session->report, plan.level);
-    failure.trouble.host = target_.host;
+    // A tlsproxy that died says nothing about the server: no reason to go without TLS later.
+    failure.handshake = session.has_value();
+    if (session) {
+      failure.trouble.requirement = unmet_requirement(session->report, plan.level);
+      failure.trouble.host = target_.host;
+    } else {
+      failure.trouble.text = kNoTls;
+    }
     co_return failure;
   }
   stream_ = std::move(session->stream);

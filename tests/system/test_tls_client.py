@@ -2,6 +2,7 @@
 """TLS of smtp(8) and lmtp(8) with servers whose TLS nobody here wrote: openssl s_server does it, behind a script that
 speaks SMTP before and after. Which level lets mail go to which of them, and what log and notices say of the others."""
 import glob
+import itertools
 import os
 import re
 import select
@@ -48,6 +49,10 @@ SERVERS = {
 }
 
 
+# Below those that the kernel gives to clients, in a network that is ours alone; many servers start at once.
+PORTS = itertools.count(20000)
+
+
 class OpensslServer(SmtpSink):
     """An SMTP server whose TLS is a process of openssl s_server: it gets the connection's bytes, the script its plaintext."""
 
@@ -56,8 +61,7 @@ class OpensslServer(SmtpSink):
         self.options, self.running = options, []
 
     def _handshake(self, conn, log):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = next(PORTS)
         ours, theirs = socket.socketpair()
         process = subprocess.Popen(
             ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-naccept", "1", "-cert", f"{CERTS}/{self.cert}.pem",

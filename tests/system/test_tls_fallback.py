@@ -3,6 +3,8 @@
 import glob
 import os
 import re
+import signal
+import socket
 import time
 
 import pytest
@@ -141,6 +143,26 @@ def test_trouble_of_our_own(make, zone):
     assert os.stat(path).st_mtime > time.time() + 60
     server.stop()
     assert clear_mail(server) == 0
+
+
+@pytest.mark.alarms
+def test_a_tlsproxy_that_dies_says_nothing_about_the_server(make, zone):
+    """Killed in the handshake with a server that is slow to answer: no cleartext later."""
+    zone["broken.test"] = {"A": "192.0.2.60"}
+    with socket.create_server(("192.0.2.60", 25)) as server:
+        inst = make(settings("1s"), "tlsproxy unix - - n - 0 tlsproxy\n")
+        inst.send("u@broken.test")
+        conn, _ = server.accept()
+        with conn:
+            for reply in (b"220 broken.test\r\n", b"250-broken.test\r\n250 STARTTLS\r\n", b"220 go\r\n"):
+                conn.sendall(reply)
+                assert conn.recv(4096)                      # the last of them is a ClientHello
+            for pid in inst.workers("tlsproxy"):
+                os.kill(pid, signal.SIGKILL)
+            inst.wait_log(r"to=<u@broken.test>.* status=deferred \(TLS is not available")
+    inst.wait(lambda: glob.glob(f"{inst.queue}/deferred/*/*"), 20, "the message to be deferred")
+    with open(glob.glob(f"{inst.queue}/deferred/*/*")[0], "rb") as f:
+        assert b"tls_failed" not in f.read()
 
 
 def test_what_is_remembered_bothers_no_other_reader(make, broken):
