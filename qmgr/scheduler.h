@@ -94,7 +94,6 @@ class Scheduler {
   // Ends what has lasted long enough (dead, throttled) and drops queues that nobody uses. Costs nothing before its
   // time.
   void expire(Deadline now);
-  [[nodiscard]] const std::map<std::string, std::unique_ptr<Transport>>& transports() const { return transports_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
 
  private:

@@ -75,6 +75,7 @@ class Client {
   async::Task<> prepare(Attempt* attempt, const Destination* destination);
   [[nodiscard]] std::string nexthop_domain(const Destination& destination) const;
   async::Task<bool> policy_of_nexthop(Attempt* attempt);
+  static void no_policy(Attempt* attempt, std::string text);
   async::Task<bool> policy_of_target(Attempt* attempt, Target target);
   static void note_outcome(Attempt* attempt, tls::Outcome outcome, const Target& target);
   async::Task<int> tls_log_level(const Attempt& attempt, Target target) const;

@@ -10,7 +10,6 @@ namespace postern::smtp_client {
 namespace {
 
 constexpr Duration kLookupLimit{60000};
-constexpr std::string_view kLookupError = "Temporary lookup error";
 
 // Certificates hold names in ASCII.
 std::string ascii(const std::string& name) { return mail::domain_to_ascii(name).value_or(name); }
@@ -32,6 +31,13 @@ async::Task<bool> Client::policy_of_nexthop(Attempt* attempt) {
   co_return limit_policy(attempt);
 }
 
+// The server is not asked, and `text` says why.
+void Client::no_policy(Attempt* attempt, std::string text) {
+  attempt->why = {text == kPolicyLookupError ? "4.3.0" : "4.7.5", std::move(text), "", ""};
+  attempt->relay = "none";
+  attempt->last.assign(attempt->delivery.size(), std::nullopt);
+}
+
 // The policy for one server. False: it is not to be tried, and why is noted where that says more than what was before.
 async::Task<bool> Client::policy_of_target(Attempt* attempt, Target target) {
   attempt->tls_log_level = co_await tls_log_level(*attempt, target);
@@ -45,9 +51,7 @@ async::Task<bool> Client::policy_of_target(Attempt* attempt, Target target) {
   }
   if (!policy) {
     note_outcome(attempt, outcome_of_refusal(policy.error().text), target);
-    attempt->why = {policy.error().text == kLookupError ? "4.3.0" : "4.7.5", policy.error().text, "", ""};
-    attempt->relay = "none";
-    attempt->last.assign(attempt->delivery.size(), std::nullopt);
+    no_policy(attempt, policy.error().text);
     co_return false;
   }
   attempt->policy = std::move(*policy);
@@ -100,9 +104,7 @@ bool Client::limit_policy(Attempt* attempt) const {
   const auto level = tls::limited_level(tools_.keywords, attempt->policy.level);
   if (!level) {
     log::warning("channel_keywords, next-hop destination \"{}\": {}", attempt->nexthop, level.error().text);
-    attempt->why = {"4.7.5", "client TLS configuration problem", "", ""};
-    attempt->relay = "none";
-    attempt->last.assign(attempt->delivery.size(), std::nullopt);
+    no_policy(attempt, std::string(kPolicyProblem));
     return false;
   }
   if (*level == tls::Level::none) attempt->policy = tls::Policy();

@@ -8,6 +8,7 @@
 #include "lib/base/text.h"
 #include "lib/parse/ip.h"
 #include "lib/tls/outcome.h"
+#include "smtp/tls_policies.h"
 
 namespace postern::smtp_client {
 
@@ -46,7 +47,7 @@ async::Task<Result<tls::Policy>> Dane::policy_for(tls::Policy policy, std::strin
                                                   Target target, Deadline deadline) const {
   if (!wants_dane(policy.level)) co_return policy;
   const std::string host = target.host;
-  Result<tls::Policy> found = fail("client TLS configuration problem");
+  Result<tls::Policy> found = fail(std::string(kPolicyProblem));
   if (dnssec_) {
     found = co_await with_records(std::move(policy), std::move(domain), std::move(target), deadline);
   } else {

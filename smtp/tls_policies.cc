@@ -12,9 +12,6 @@ namespace postern::smtp_client {
 
 namespace {
 
-constexpr std::string_view kProblem = "client TLS configuration problem";
-constexpr std::string_view kLookupError = "Temporary lookup error";
-
 bool bare_domain(const std::string& nexthop) {
   return nexthop.find_first_of("[]:/") == std::string::npos && !parse::parse_ip(nexthop);
 }
@@ -70,7 +67,7 @@ async::Task<TlsPolicies::Found> TlsPolicies::from_maps(Question question) const 
   table::Answer answer = co_await lookup(question.nexthop);
   if (!answer) {
     question.warn("{}, next-hop destination \"{}\": policy table lookup error", maps_.title(), question.nexthop);
-    co_return fail(std::string(kProblem));
+    co_return fail(std::string(kPolicyProblem));
   }
   if (!*answer) co_return std::nullopt;
   std::vector<std::string> ignored;
@@ -81,7 +78,7 @@ async::Task<TlsPolicies::Found> TlsPolicies::from_maps(Question question) const 
   }
   if (policy) co_return std::move(*policy);
   question.warn("{}, next-hop destination \"{}\": {}", maps_.title(), question.nexthop, policy.error().text);
-  co_return fail(std::string(kProblem));
+  co_return fail(std::string(kPolicyProblem));
 }
 
 // One lookup of a per-site table.
@@ -89,13 +86,13 @@ async::Task<Result<tls::SitePolicy>> TlsPolicies::site(std::string key, std::str
   table::Answer answer = co_await per_site_.find(key);
   if (!answer) {
     if (!quiet) log::warning("{}: {} \"{}\": per-site table lookup error", per_site_.title(), what, key);
-    co_return fail(std::string(kLookupError));
+    co_return fail(std::string(kPolicyLookupError));
   }
   if (!*answer) co_return tls::SitePolicy::absent;
   const auto policy = tls::parse_site_policy(**answer);
   if (policy) co_return *policy;
   if (!quiet) log::warning("{}: unknown TLS policy '{}' for {} {}", per_site_.title(), **answer, what, key);
-  co_return fail(std::string(kProblem));
+  co_return fail(std::string(kPolicyProblem));
 }
 
 async::Task<TlsPolicies::Found> TlsPolicies::from_sites(Question question) const {
@@ -153,7 +150,7 @@ async::Task<Result<tls::Policy>> TlsPolicies::find(std::string nexthop, tls::Pee
     if (*found) policy = std::move(**found);
     const Result<> completed = complete(policy, question);
     if (completed) co_return policy;
-    problem = kProblem;
+    problem = kPolicyProblem;
   }
   question.warn("TLS policy lookup for {}/{}: {}", question.names.nexthop, question.names.host, problem);
   co_return fail(problem);

@@ -22,6 +22,10 @@
 
 namespace postern::smtp_client {
 
+// What a delivery is put off with that has no usable policy, or none for now.
+inline constexpr std::string_view kPolicyProblem = "client TLS configuration problem";
+inline constexpr std::string_view kPolicyLookupError = "Temporary lookup error";
+
 class TlsPolicies {
  public:
   // `prefix` is "smtp_" or "lmtp_". Reads smtp_tls_trust_anchor_file: before the jail.

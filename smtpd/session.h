@@ -57,8 +57,6 @@ class Session {
   // been read from there, the rest of its life.
   async::Task<std::optional<std::string>> admit(SwitchOffer offer);
   async::Task<> run_switched(Fd plaintext, std::string input);
-  // It goes on in another service: nothing is left to do here.
-  [[nodiscard]] bool switched() const { return switched_; }
 
   State state;
   const Settings& settings;
@@ -93,7 +91,7 @@ class Session {
   async::Task<bool> begin();
   async::Task<bool> greet();
   async::Task<bool> begin_wrapper_tls();
-  // tlsswitchchannel. False in any case: the session is over here, and when it was not switched() 421 waits to be sent.
+  // tlsswitchchannel. False in any case: the session is over here, and when it was not taken over 421 waits to be sent.
   async::Task<bool> switch_service(bool greeted, std::string helo);
   void begin_switched();
   async::Task<> know_client();

@@ -73,8 +73,7 @@ async::Task<> Session::find_limits() {
   const bool any = p.smtpd_client_connection_count_limit > 0 || p.smtpd_client_connection_rate_limit > 0 ||
                    p.smtpd_client_message_rate_limit > 0 || p.smtpd_client_recipient_rate_limit > 0 ||
                    p.smtpd_client_new_tls_session_rate_limit > 0;
-  // A file on standard input is nobody's connection.
-  if (!any || limited_ || state.stand_alone) co_return;
+  if (!any) co_return;
   const Result<bool> exempt = co_await settings.limit_exceptions.match(state.client.name, state.client.address);
   if (exempt && *exempt) co_return;
   limited_ = true;
@@ -165,7 +164,6 @@ async::Task<bool> Session::begin() {
   co_await identify_client();
   state.log.info("connect from {}", state.client.label);
   co_await know_client();
-  co_await find_limits();
   // A file on standard input has been there from the beginning, and is not counted.
   if (state.stand_alone) co_return co_await greet();
   if (settings.p.smtpd_tls_wrappermode) {

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include "lib/base/passed_fds.h"
 #include "lib/ipc/packet.h"
 #include "lib/tls/channels.h"
 #include "smtpd/checks.h"
@@ -15,12 +16,6 @@ namespace {
 // An offer is sent at once, and so is what was granted.
 constexpr Duration kPacketLimit{10000};
 constexpr Duration kConnectPause{50};
-
-int socket_option(int fd, int option) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
-}
 
 SwitchOffer make_offer(const State& state, const std::string& service, bool greeted, const std::string& helo) {
   SwitchOffer offer;

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "lib/base/log.h"
+#include "lib/base/passed_fds.h"
 #include "lib/openssl/digest.h"
 
 namespace postern::tlsproxy {
@@ -22,13 +23,6 @@ constexpr Duration kTicketsPause{5};
 constexpr std::int64_t kHandshakeLimitMost = 3600 * 1000;
 // As many answers may wait for a program that does not read them.
 constexpr std::size_t kTaskLimit = 4096;
-
-int socket_option(int fd, int option) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  if (::getsockopt(fd, SOL_SOCKET, option, &value, &size) != 0) return -1;
-  return value;
-}
 
 bool is_stream(int fd) { return socket_option(fd, SO_TYPE) == SOCK_STREAM && socket_option(fd, SO_ACCEPTCONN) == 0; }
 

@@ -38,4 +38,10 @@ std::vector<Fd> PassedFds::take(msghdr& message) {
   return out;
 }
 
+int socket_option(int fd, int option) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
 }  // namespace postern

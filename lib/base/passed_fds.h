@@ -27,4 +27,7 @@ class PassedFds {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMost)> control_{};
 };
 
+// getsockopt(2) of SOL_SOCKET: what a descriptor is that somebody has passed. -1: no socket, or not to be told.
+[[nodiscard]] int socket_option(int fd, int option);
+
 }  // namespace postern
